@@ -1,0 +1,5 @@
+export * from './assert-never.ts';
+export * from './bounded-map.ts';
+export * from './brand.ts';
+export * from './clock.ts';
+export * from './result.ts';

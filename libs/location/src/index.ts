@@ -1,2 +1,3 @@
+export * from './directory.ts';
 export * from './model.ts';
 export * from './ports.ts';

@@ -37,13 +37,7 @@ export interface LocationSnapshot {
 
 /** RFC 3680 §3.6 names for what may happen to a binding. */
 export type ChangeKind =
-  | 'registered'
-  | 'refreshed'
-  | 'shortened'
-  | 'expired'
-  | 'unregistered'
-  | 'deactivated'
-  | 'rejected';
+  'registered' | 'refreshed' | 'shortened' | 'expired' | 'unregistered' | 'deactivated' | 'rejected';
 
 export interface BindingChange {
   readonly kind: ChangeKind;

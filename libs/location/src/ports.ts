@@ -19,6 +19,7 @@ export interface Commit {
   readonly actor?: string | undefined;
 }
 
+/** `version` is that of the new record, never one that a record of this AoR had before; 0 when nothing is left of it. */
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly version: number }
   | { readonly kind: 'conflict'; readonly snapshot: LocationSnapshot };
@@ -49,14 +50,29 @@ export interface LocationWatcher {
    * Calls `deliver` for each change after `cursor` (undefined: from now on), in order for each AoR, until `signal` aborts.
    * The cursor covers all shards. Rejects with `CursorTooOld` when the stream no longer holds what the cursor names.
    */
-  watch(cursor: string | undefined, deliver: (events: readonly LocationEvent[]) => void, signal: AbortSignal): Promise<void>;
+  watch(
+    cursor: string | undefined,
+    deliver: (events: readonly LocationEvent[]) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
+/** How long an AoR that was taken off the due-set stays hidden when its taker says nothing more: it died. */
+export const DUE_LEASE_MS = 5000;
+
 export interface DueReader {
-  /** AoRs that may have a binding past its expiry at `now`, taken off the due-set; the caller re-reads, then commits or re-arms. */
+  /**
+   * AoRs whose due time has come at `now`, at most `limit`. A commit makes an AoR due at its earliest expiry at the latest; the
+   * due-set is lazy, so an AoR may come up too early: the caller re-reads, commits what has expired, then calls `rearm`.
+   * Taken entries are hidden from everybody for `DUE_LEASE_MS` and then come up again unless `rearm` was called, so that a
+   * sweeper may die at any moment. Throws `StoreUnavailable`.
+   */
   takeDue(now: EpochMs, limit: number): Promise<readonly Aor[]>;
-  /** Puts an AoR back on the due-set for `at`. */
-  rearm(aor: Aor, at: EpochMs): Promise<void>;
+  /**
+   * Ends a take: the AoR is due again at `at`, or earlier when a commit since has said so; undefined when nothing is left to
+   * wait for, which leaves what a commit since has armed untouched. Throws `StoreUnavailable`.
+   */
+  rearm(aor: Aor, at: EpochMs | undefined): Promise<void>;
 }
 
 /** The store did not answer, or refused to write: 503 with Retry-After to whoever asked (RFC 3261 §21.5.4). */

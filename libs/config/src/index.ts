@@ -1,1 +1,6 @@
-export {};
+export * from './common.ts';
+export * from './define.ts';
+export * from './endpoint.ts';
+export * from './field.ts';
+export { ROLLCALL_NAMES } from './names.ts';
+export * from './process.ts';

@@ -1,0 +1,56 @@
+import { endpoint } from './endpoint.ts';
+import { choice, integer, list, MAX_PORT, optional, secret, string, url } from './field.ts';
+
+/** Settings that every service has; spread into `defineConfig({ ...opsSettings, ...redisSettings, … })`. */
+export const opsSettings = {
+  httpHost: {
+    env: 'ROLLCALL_HTTP_HOST',
+    type: string({ pattern: /^[A-Za-z0-9.:_-]+$/, what: 'a host name or address' }),
+    default: '127.0.0.1',
+    help: 'Where /healthz, /readyz and /metrics are served.',
+  },
+  httpPort: {
+    env: 'ROLLCALL_HTTP_PORT',
+    type: integer({ min: 0, max: MAX_PORT }),
+    default: 9090,
+    help: 'Port of /healthz, /readyz and /metrics; 0 takes any free port, which the ready line then names.',
+  },
+  logLevel: {
+    env: 'ROLLCALL_LOG_LEVEL',
+    type: choice(['debug', 'info', 'warn', 'error']),
+    default: 'info',
+    help: 'The least level that is logged.',
+  },
+} as const;
+
+/** Where the location store is: one Redis, or Sentinels, or a Cluster. */
+export const redisSettings = {
+  redisUrl: {
+    env: 'ROLLCALL_REDIS_URL',
+    type: url(['redis:', 'rediss:']),
+    default: 'redis://127.0.0.1:6379',
+    help: 'The Redis to use; with Sentinels or a Cluster it gives user, password, database and TLS.',
+  },
+  redisSentinels: {
+    env: 'ROLLCALL_REDIS_SENTINELS',
+    type: optional(string({ pattern: /^[A-Za-z0-9._-]+@[^@]+$/, what: 'name@host:port,host:port' })),
+    help: 'Sentinels as name@host:port,host:port, where name is the name of the primary that they watch.',
+  },
+  redisCluster: {
+    env: 'ROLLCALL_REDIS_CLUSTER',
+    type: optional(list(endpoint())),
+    help: 'Some nodes of a Redis Cluster; the others are learnt from them.',
+  },
+} as const;
+
+/** At least as many characters as a 128-bit key has hex digits. */
+const MIN_SECRET_LENGTH = 16;
+
+/** The key that all replicas share: it signs nonces and flow tokens. */
+export const secretSettings = {
+  secret: {
+    env: 'ROLLCALL_SECRET',
+    type: secret({ minLength: MIN_SECRET_LENGTH }),
+    help: 'Signs digest nonces and flow tokens; the same for every replica of every service.',
+  },
+} as const;

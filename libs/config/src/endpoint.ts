@@ -1,0 +1,91 @@
+import type { Result } from '@rollcall/kernel';
+import { err, ok } from '@rollcall/kernel';
+import type { Endpoint, Field, Listener, Replicas } from './field.ts';
+import { MAX_PORT } from './field.ts';
+
+// A host as RFC 3986 §3.2.2 has it, narrowed to what a listener or a replica can be: a name, an IPv4 address, or [IPv6].
+const ENDPOINT = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/;
+
+function readEndpoint(text: string): Endpoint | undefined {
+  const match = ENDPOINT.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host !== undefined && port <= MAX_PORT ? { host, port } : undefined;
+}
+
+/** `host:port`, an IPv6 host in brackets, as in a URI (RFC 3986 §3.2.2). */
+export function printEndpoint(endpoint: Endpoint): string {
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
+  return `${host}:${String(endpoint.port)}`;
+}
+
+/** `host:port`. */
+export function endpoint(): Field<Endpoint> {
+  return {
+    type: 'host:port',
+    secret: false,
+    optional: false,
+    parse(text) {
+      const value = readEndpoint(text);
+      return value === undefined ? err('is not host:port') : ok(value);
+    },
+    print: printEndpoint,
+  };
+}
+
+function readListener(text: string): Listener | undefined {
+  const slash = text.indexOf('/');
+  const base = readEndpoint(slash < 0 ? text : text.slice(0, slash));
+  if (base === undefined || slash < 0) return base;
+  const told = text.slice(slash + 1);
+  const whole = readEndpoint(told);
+  if (whole !== undefined) return { ...base, advertised: { address: whole.host, port: whole.port } };
+  // Without a port of its own the advertised address has the port that is listened on.
+  const bare = readEndpoint(`${told}:${String(base.port)}`);
+  return bare === undefined ? undefined : { ...base, advertised: { address: bare.host, port: bare.port } };
+}
+
+/** `host:port`, or `host:port/advertised` where the advertised address may carry its own port. */
+export function listener(): Field<Listener> {
+  return {
+    type: 'host:port[/advertised[:port]]',
+    secret: false,
+    optional: false,
+    parse(text) {
+      const value = readListener(text);
+      return value === undefined ? err('is not host:port[/advertised[:port]]') : ok(value);
+    },
+    print: (value) =>
+      value.advertised === undefined
+        ? printEndpoint(value)
+        : `${printEndpoint(value)}/${printEndpoint({ host: value.advertised.address, port: value.advertised.port })}`,
+  };
+}
+
+function readReplicas(text: string): Result<Replicas, string> {
+  if (text.startsWith('dns:')) {
+    const target = readEndpoint(text.slice('dns:'.length));
+    return target === undefined
+      ? err('is not dns:name:port')
+      : ok({ kind: 'dns', name: target.host, port: target.port });
+  }
+  const endpoints: Endpoint[] = [];
+  for (const part of text.split(',')) {
+    const one = readEndpoint(part.trim());
+    if (one === undefined) return err('is neither host:port,host:port nor dns:name:port');
+    endpoints.push(one);
+  }
+  return ok({ kind: 'static', endpoints });
+}
+
+/** `host:port,host:port`, or `dns:name:port` where each address of the name is a replica. */
+export function replicas(): Field<Replicas> {
+  return {
+    type: 'host:port,host:port or dns:name:port',
+    secret: false,
+    optional: false,
+    parse: readReplicas,
+    print: (value) =>
+      value.kind === 'dns' ? `dns:${value.name}:${String(value.port)}` : value.endpoints.map(printEndpoint).join(','),
+  };
+}

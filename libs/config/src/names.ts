@@ -1,0 +1,70 @@
+import type { ConfigProblem, Environment } from './define.ts';
+
+/**
+ * Every `ROLLCALL_` name that some service reads. Services share one environment (a ConfigMap, `npm start`), so a name
+ * that this service does not know is fine when another one does, and a mistake otherwise.
+ */
+export const ROLLCALL_NAMES: ReadonlySet<string> = new Set([
+  'ROLLCALL_ADMIN_HOST',
+  'ROLLCALL_ADMIN_PORT',
+  'ROLLCALL_ADMIN_TOKEN',
+  'ROLLCALL_EDGE_ID',
+  'ROLLCALL_HTTP_HOST',
+  'ROLLCALL_HTTP_PORT',
+  'ROLLCALL_INNER_HOST',
+  'ROLLCALL_INNER_PORT',
+  'ROLLCALL_LOG_LEVEL',
+  'ROLLCALL_PRESENCES',
+  'ROLLCALL_REDIS_CLUSTER',
+  'ROLLCALL_REDIS_SENTINELS',
+  'ROLLCALL_REDIS_URL',
+  'ROLLCALL_REGISTRARS',
+  'ROLLCALL_SECRET',
+  'ROLLCALL_SIP_TCP',
+  'ROLLCALL_SIP_UDP',
+]);
+
+const PREFIX = 'ROLLCALL_';
+/** Names for tools beside the services (bench, tests, `npm start`), which read them by themselves. */
+const TOOL_NAME = /^ROLLCALL_(?:BENCH|TEST|LOCAL)_/;
+// Kubernetes puts these into every pod for a Service named rollcall-…, unless enableServiceLinks is false.
+const SERVICE_LINK = /^ROLLCALL_[A-Z0-9_]*(?:_SERVICE_HOST|_SERVICE_PORT(?:_[A-Z0-9_]+)?|_PORT_\d+_(?:TCP|UDP)(?:_[A-Z]+)?)$/;
+const SERVICE_LINK_VALUE = /^(?:tcp|udp):\/\//;
+/** A misspelling that is further away than this is not guessed at. */
+const MAX_GUESS_DISTANCE = 4;
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function closest(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = MAX_GUESS_DISTANCE + 1;
+  for (const candidate of candidates) {
+    const far = distance(name, candidate);
+    if (far < bestDistance) [best, bestDistance] = [candidate, far];
+  }
+  return best;
+}
+
+/** The `ROLLCALL_` names of the environment that no service reads, each with a guess at what was meant. */
+export function unknownNames(env: Environment, own: ReadonlySet<string>): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || own.has(name) || ROLLCALL_NAMES.has(name)) continue;
+    if (TOOL_NAME.test(name) || SERVICE_LINK.test(name) || SERVICE_LINK_VALUE.test(value ?? '')) continue;
+    const guess = closest(name, [...own, ...ROLLCALL_NAMES]);
+    const hint = guess === undefined ? '' : `; did you mean ${guess}?`;
+    problems.push({ key: name, detail: `is not a setting of Rollcall${hint}` });
+  }
+  return problems;
+}

@@ -1,1 +1,10 @@
-export {};
+export * from './args.ts';
+export * from './phone/index.ts';
+export * from './plan.ts';
+export * from './ports.ts';
+export * from './process.ts';
+export * from './redis/find.ts';
+export * from './redis/instance.ts';
+export * from './secrets.ts';
+export * from './system.ts';
+export * from './users.ts';

@@ -1,0 +1,135 @@
+/** How many processes of each service; `admin` is always one. */
+export interface Replicas {
+  readonly edge: number;
+  readonly registrar: number;
+  readonly presence: number;
+}
+
+export interface PlanOptions {
+  /** Where SIP and the admin interface listen. */
+  readonly host: string;
+  /** SIP over UDP and TCP of the first edge. */
+  readonly portBase: number;
+  readonly replicas: Replicas;
+  readonly redisUrl: string;
+  readonly secret: string;
+  readonly adminToken: string;
+  /** Added to the environment of every service. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+export type ServiceKind = 'edge' | 'registrar' | 'presence' | 'admin';
+
+/** One process to start. */
+export interface PlannedService {
+  readonly kind: ServiceKind;
+  /** `edge-1`, `registrar-2`. */
+  readonly name: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly opsPort: number;
+  /** Ports that must be free before it starts. */
+  readonly ports: readonly {
+    readonly transport: 'udp' | 'tcp';
+    readonly host: string;
+    readonly port: number;
+  }[];
+}
+
+export interface SipAddress {
+  readonly transport: 'udp' | 'tcp';
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What runs where: one place that `npm start` and the tests share. */
+export interface Plan {
+  readonly services: readonly PlannedService[];
+  readonly sip: readonly SipAddress[];
+  readonly admin: { readonly url: string; readonly token: string };
+}
+
+/** Offsets from the port base: the nine above SIP are left to its other transports. */
+export const ADMIN_OFFSET = 10;
+export const REDIS_OFFSET = 11;
+const FIRST_OFFSET = 12;
+const INNER_HOST = '127.0.0.1';
+
+/** Gives every process its ports, all of them in the block above `portBase`, and its environment. */
+export function planSystem(options: PlanOptions): Plan {
+  const { host, portBase, replicas } = options;
+  let next = portBase + FIRST_OFFSET;
+  const port = () => next++;
+  const repeat = <T>(count: number, make: (n: number) => T): T[] =>
+    Array.from({ length: count }, (_, index) => make(index + 1));
+  const common = (opsPort: number) => ({
+    ...options.extra,
+    ROLLCALL_REDIS_URL: options.redisUrl,
+    ROLLCALL_SECRET: options.secret,
+    ROLLCALL_HTTP_HOST: INNER_HOST,
+    ROLLCALL_HTTP_PORT: String(opsPort),
+  });
+  const inner = (kind: 'registrar' | 'presence', n: number): PlannedService & { readonly inner: string } => {
+    const [innerPort, opsPort] = [port(), port()];
+    return {
+      kind,
+      name: `${kind}-${n}`,
+      opsPort,
+      inner: `${INNER_HOST}:${innerPort}`,
+      env: { ...common(opsPort), ROLLCALL_INNER_HOST: INNER_HOST, ROLLCALL_INNER_PORT: String(innerPort) },
+      ports: [tcp(INNER_HOST, innerPort), tcp(INNER_HOST, opsPort)],
+    };
+  };
+  const registrars = repeat(replicas.registrar, (n) => inner('registrar', n));
+  const presences = repeat(replicas.presence, (n) => inner('presence', n));
+  const edge = (n: number): PlannedService & { readonly sipPort: number } => {
+    const sipPort = n === 1 ? portBase : port();
+    const [innerPort, opsPort] = [port(), port()];
+    return {
+      kind: 'edge',
+      name: `edge-${n}`,
+      opsPort,
+      sipPort,
+      env: {
+        ...common(opsPort),
+        ROLLCALL_EDGE_ID: `edge-${n}`,
+        ROLLCALL_SIP_UDP: `${host}:${sipPort}`,
+        ROLLCALL_SIP_TCP: `${host}:${sipPort}`,
+        ROLLCALL_INNER_HOST: INNER_HOST,
+        ROLLCALL_INNER_PORT: String(innerPort),
+        ROLLCALL_REGISTRARS: registrars.map((one) => one.inner).join(','),
+        ROLLCALL_PRESENCES: presences.map((one) => one.inner).join(','),
+      },
+      ports: [
+        { transport: 'udp', host, port: sipPort },
+        tcp(host, sipPort),
+        tcp(INNER_HOST, innerPort),
+        tcp(INNER_HOST, opsPort),
+      ],
+    };
+  };
+  const edges = repeat(replicas.edge, edge);
+  const adminPort = portBase + ADMIN_OFFSET;
+  const adminOps = port();
+  const admin: PlannedService = {
+    kind: 'admin',
+    name: 'admin-1',
+    opsPort: adminOps,
+    env: {
+      ...common(adminOps),
+      ROLLCALL_ADMIN_HOST: host,
+      ROLLCALL_ADMIN_PORT: String(adminPort),
+      ROLLCALL_ADMIN_TOKEN: options.adminToken,
+    },
+    ports: [tcp(host, adminPort), tcp(INNER_HOST, adminOps)],
+  };
+  return {
+    services: [...registrars, ...presences, ...edges, admin],
+    sip: edges.flatMap((one) => [
+      { transport: 'udp' as const, host, port: one.sipPort },
+      { transport: 'tcp' as const, host, port: one.sipPort },
+    ]),
+    admin: { url: `http://${host}:${adminPort}`, token: options.adminToken },
+  };
+}
+
+const tcp = (host: string, port: number) => ({ transport: 'tcp' as const, host, port });

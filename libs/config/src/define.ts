@@ -49,7 +49,10 @@ function readSetting(setting: Setting<unknown>, text: string | undefined): Resul
   }
   const parsed = setting.type.parse(text.trim());
   if (parsed.ok) return parsed;
-  return err({ key: setting.env, detail: setting.type.secret ? parsed.error : `${quote(text)} ${parsed.error}` });
+  return err({
+    key: setting.env,
+    detail: setting.type.secret ? parsed.error : `${quote(text)} ${parsed.error}`,
+  });
 }
 
 /**

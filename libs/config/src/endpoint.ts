@@ -86,6 +86,8 @@ export function replicas(): Field<Replicas> {
     optional: false,
     parse: readReplicas,
     print: (value) =>
-      value.kind === 'dns' ? `dns:${value.name}:${String(value.port)}` : value.endpoints.map(printEndpoint).join(','),
+      value.kind === 'dns'
+        ? `dns:${value.name}:${String(value.port)}`
+        : value.endpoints.map(printEndpoint).join(','),
   };
 }

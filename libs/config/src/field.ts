@@ -124,7 +124,8 @@ export function list(item: Field<unknown> = string()): Field<readonly unknown[]>
       const values: unknown[] = [];
       for (const part of text.split(',')) {
         const parsed = item.parse(part.trim());
-        if (!parsed.ok) return err(item.secret ? parsed.error : `holds "${part.trim()}", which ${parsed.error}`);
+        if (!parsed.ok)
+          return err(item.secret ? parsed.error : `holds "${part.trim()}", which ${parsed.error}`);
         values.push(parsed.value);
       }
       return ok(values);

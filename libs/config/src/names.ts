@@ -28,7 +28,8 @@ const PREFIX = 'ROLLCALL_';
 /** Names for tools beside the services (bench, tests, `npm start`), which read them by themselves. */
 const TOOL_NAME = /^ROLLCALL_(?:BENCH|TEST|LOCAL)_/;
 // Kubernetes puts these into every pod for a Service named rollcall-…, unless enableServiceLinks is false.
-const SERVICE_LINK = /^ROLLCALL_[A-Z0-9_]*(?:_SERVICE_HOST|_SERVICE_PORT(?:_[A-Z0-9_]+)?|_PORT_\d+_(?:TCP|UDP)(?:_[A-Z]+)?)$/;
+const SERVICE_LINK =
+  /^ROLLCALL_[A-Z0-9_]*(?:_SERVICE_HOST|_SERVICE_PORT(?:_[A-Z0-9_]+)?|_PORT_\d+_(?:TCP|UDP)(?:_[A-Z]+)?)$/;
 const SERVICE_LINK_VALUE = /^(?:tcp|udp):\/\//;
 /** A misspelling that is further away than this is not guessed at. */
 const MAX_GUESS_DISTANCE = 4;

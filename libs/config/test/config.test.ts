@@ -52,7 +52,9 @@ function line(env: Environment, wanted = definition): { code: number; text: stri
     code = status;
     throw new Error('exit');
   };
-  expect(() => configOrExit('rollcall-edge', wanted, { env, print: (text) => said.push(text), exit })).toThrow('exit');
+  expect(() =>
+    configOrExit('rollcall-edge', wanted, { env, print: (text) => said.push(text), exit }),
+  ).toThrow('exit');
   return { code, text: said.join('\n') };
 }
 
@@ -69,7 +71,9 @@ describe('fields', () => {
     check(choice(['a', 'b']), 'b', 'b');
     check(choice(['a', 'b']), 'c', { error: 'is not one of a, b' });
     check(list(), 'a, b', ['a', 'b']);
-    check(list(integer({ min: 0, max: 9 })), '1,x', { error: 'holds "x", which is not an integer between 0 and 9' });
+    check(list(integer({ min: 0, max: 9 })), '1,x', {
+      error: 'holds "x", which is not an integer between 0 and 9',
+    });
     check(url(['redis:']), 'redis://h:1/0', 'redis://h:1/0');
     check(url(['redis:']), 'http://h', { error: 'is not a URL (redis:)' });
     check(secret({ minLength: 4 }), 'abc', { error: 'is shorter than 4 characters' });
@@ -92,18 +96,39 @@ describe('fields', () => {
     });
     check(listener(), '0.0.0.0:5060/', { error: 'is not host:port[/advertised[:port]]' });
     check(replicas(), 'dns:registrar.svc:5070', { kind: 'dns', name: 'registrar.svc', port: 5070 });
-    check(replicas(), 'a:1, b:2', { kind: 'static', endpoints: [{ host: 'a', port: 1 }, { host: 'b', port: 2 }] });
-    expect(replicas().print({ kind: 'static', endpoints: [{ host: '::1', port: 1 }, { host: 'b', port: 2 }] })).toBe(
-      '[::1]:1,b:2',
-    );
+    check(replicas(), 'a:1, b:2', {
+      kind: 'static',
+      endpoints: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 2 },
+      ],
+    });
+    expect(
+      replicas().print({
+        kind: 'static',
+        endpoints: [
+          { host: '::1', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+      }),
+    ).toBe('[::1]:1,b:2');
   });
 });
 
 describe('loadConfig', () => {
   it('types the configuration by its fields and fills in defaults', () => {
-    const loaded = loadConfig(definition, { ROLLCALL_SECRET: SECRET, ROLLCALL_HTTP_PORT: ' 8080 ', ROLLCALL_EDGE_ID: '' });
+    const loaded = loadConfig(definition, {
+      ROLLCALL_SECRET: SECRET,
+      ROLLCALL_HTTP_PORT: ' 8080 ',
+      ROLLCALL_EDGE_ID: '',
+    });
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
-    expect(loaded.value).toMatchObject({ httpPort: 8080, logLevel: 'info', secret: SECRET, edgeId: undefined });
+    expect(loaded.value).toMatchObject({
+      httpPort: 8080,
+      logLevel: 'info',
+      secret: SECRET,
+      edgeId: undefined,
+    });
     expectTypeOf(loaded.value.httpPort).toEqualTypeOf<number>();
     expectTypeOf(loaded.value.edgeId).toEqualTypeOf<string | undefined>();
     expectTypeOf(loaded.value.logLevel).toEqualTypeOf<'debug' | 'info' | 'warn' | 'error'>();
@@ -170,7 +195,10 @@ describe('O06 wrong configuration is one line that names the key, and exit 78', 
 
 describe('what is shown of a configuration', () => {
   it('masks secrets and passwords in URLs', () => {
-    const loaded = loadConfig(definition, { ROLLCALL_SECRET: SECRET, ROLLCALL_REDIS_URL: 'redis://u:pw@h:6379/1' });
+    const loaded = loadConfig(definition, {
+      ROLLCALL_SECRET: SECRET,
+      ROLLCALL_REDIS_URL: 'redis://u:pw@h:6379/1',
+    });
     if (!loaded.ok) throw new Error('refused');
     const shown = printableConfig(definition, loaded.value);
     expect(shown).toMatchObject({
@@ -190,8 +218,14 @@ describe('what is shown of a configuration', () => {
       required: false,
       help: 'Port of /healthz, /readyz and /metrics; 0 takes any free port, which the ready line then names.',
     });
-    expect(rows.find((row) => row.env === 'ROLLCALL_SECRET')).toMatchObject({ required: true, default: undefined });
-    expect(rows.find((row) => row.env === 'ROLLCALL_EDGE_ID')).toMatchObject({ required: false, default: undefined });
+    expect(rows.find((row) => row.env === 'ROLLCALL_SECRET')).toMatchObject({
+      required: true,
+      default: undefined,
+    });
+    expect(rows.find((row) => row.env === 'ROLLCALL_EDGE_ID')).toMatchObject({
+      required: false,
+      default: undefined,
+    });
   });
 
   it('hands only the OpenTelemetry names to the tracing', () => {

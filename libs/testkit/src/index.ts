@@ -1,1 +1,15 @@
-export {};
+export * from './admin-client.ts';
+export * from './eventually.ts';
+export * from './metrics.ts';
+export * from './spans.ts';
+export * from './test-system.ts';
+export {
+  answerChallenge,
+  Phone,
+  pickChallenge,
+  readChallenge,
+  Subscription,
+  token,
+  viaBranch,
+} from '@rollcall/local';
+export type { Account, Challenge, SipMessage } from '@rollcall/local';

@@ -31,8 +31,8 @@ export function defineConfig<T>(settings: { readonly [K in keyof T]: Setting<T[K
   return settings;
 }
 
-function settingsOf(definition: Definition<unknown>): [string, Setting<unknown>][] {
-  return Object.entries(definition as Record<string, Setting<unknown>>);
+function settingsOf<T>(definition: Definition<T>): [string, Setting<unknown>][] {
+  return Object.entries(definition);
 }
 
 // A value is quoted in a problem line; whatever could break the line or the terminal is not shown as it is.
@@ -99,7 +99,7 @@ export interface ConfigRow {
 }
 
 /** The rows of the generated documentation, in the order of the definition. */
-export function describeConfig(definition: Definition<unknown>): ConfigRow[] {
+export function describeConfig<T>(definition: Definition<T>): ConfigRow[] {
   return settingsOf(definition).map(([, setting]) => ({
     env: setting.env,
     type: setting.type.type,

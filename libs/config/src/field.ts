@@ -53,7 +53,7 @@ export function string(rule: { pattern?: RegExp; what?: string } = {}): Field<st
 /** A decimal integer within the bounds, which are both inclusive. */
 export function integer(bounds: { min: number; max: number }): Field<number> {
   const type = `integer between ${String(bounds.min)} and ${String(bounds.max)}`;
-  return field(
+  return field<number>(
     type,
     (text) => {
       const value = /^-?\d{1,15}$/.test(text) ? Number(text) : NaN;
@@ -66,7 +66,7 @@ export function integer(bounds: { min: number; max: number }): Field<number> {
 /** A decimal number such as a ratio, within inclusive bounds. */
 export function number(bounds: { min: number; max: number }): Field<number> {
   const type = `number between ${String(bounds.min)} and ${String(bounds.max)}`;
-  return field(
+  return field<number>(
     type,
     (text) => {
       const value = /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : NaN;
@@ -89,7 +89,7 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
 
 /** true/false, and the spellings that shells and charts like: 1/0, yes/no, on/off. */
 export function boolean(): Field<boolean> {
-  return field(
+  return field<boolean>(
     'true or false',
     (text) => {
       const value = BOOLEANS.get(text.toLowerCase());

@@ -13,8 +13,8 @@ export class AddressInUse extends Error {
 }
 
 /** Turns the system's EADDRINUSE into `AddressInUse`; any other error comes back as it is. */
-export function listenError(error: unknown, host: string, port: number): unknown {
-  const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+export function listenError(error: Error, host: string, port: number): Error {
+  const inUse = 'code' in error && error.code === 'EADDRINUSE';
   return inUse ? new AddressInUse(host, port) : error;
 }
 
@@ -28,7 +28,7 @@ export function portOf(server: Server): number {
 export function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => {
-      reject(listenError(error, host, port) as Error);
+      reject(listenError(error, host, port));
     };
     server.once('error', failed);
     server.listen(port, host, () => {

@@ -81,8 +81,8 @@ describe('listening', () => {
       ready: () => ({ ok: true }),
       metrics: () => Promise.resolve(''),
     });
-    await expect(second).rejects.toThrowError(AddressInUse);
-    await expect(second).rejects.toThrowError(`127.0.0.1:${String(port)} (tcp) is already in use`);
+    await expect(second).rejects.toThrow(AddressInUse);
+    await expect(second).rejects.toThrow(`127.0.0.1:${String(port)} (tcp) is already in use`);
   });
 
   it('closes within its grace although a connection is held open', async () => {

@@ -29,7 +29,7 @@ const MAX_DEPTH = 4;
 const MAX_ITEMS = 50;
 
 // C0 and C1 controls, DEL, line and paragraph separators, and the bidirectional overrides that turn a line around.
-// eslint-disable-next-line no-control-regex -- the control characters are what is looked for
+
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 function escapeUnit(unit: string): string {

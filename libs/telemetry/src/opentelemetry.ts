@@ -11,10 +11,9 @@ import {
   BatchSpanProcessor,
   NodeTracerProvider,
   ParentBasedSampler,
-  SimpleSpanProcessor,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-node';
-import { SpanLineExporter } from './span-lines.ts';
+import { SpanLineProcessor } from './span-lines.ts';
 import { printTraceparent, readTraceparent } from './traceparent.ts';
 import type { Span, SpanAttributes, SpanKind, Tracing, TracingOptions } from './tracing.ts';
 import { TracingConfigError } from './tracing.ts';
@@ -47,14 +46,15 @@ class RunningSpan implements Span {
   }
 
   set(attributes: SpanAttributes): void {
-    this.span.setAttributes(attributes as Attributes);
+    this.span.setAttributes(attributes);
   }
 
   end(error?: unknown): void {
-    if (error !== undefined) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.span.setStatus({ code: SpanStatusCode.ERROR, message });
-      this.span.setAttribute('error.type', error instanceof Error ? error.name : typeof error);
+    if (error instanceof Error) {
+      this.span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+      this.span.setAttribute('error.type', error.name);
+    } else if (error !== undefined) {
+      this.span.setStatus({ code: SpanStatusCode.ERROR });
     }
     this.span.end();
   }
@@ -183,7 +183,7 @@ function otlpUrl(env: TracingOptions['env']): string | undefined {
 function processorFor(options: TracingOptions, exporter: 'otlp' | 'console'): SpanProcessor {
   if (exporter === 'console') {
     const write = options.write ?? ((line: string) => void process.stdout.write(line));
-    return new SimpleSpanProcessor(new SpanLineExporter(write));
+    return new SpanLineProcessor(write);
   }
   const url = otlpUrl(options.env);
   return new BatchSpanProcessor(new OTLPTraceExporter(url === undefined ? {} : { url }));

@@ -1,6 +1,6 @@
 import type { Attributes, HrTime } from '@opentelemetry/api';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
+import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { safeFields } from './mask.ts';
 
 /** One finished span as the console exporter prints it, one JSON line each, so that lines of several processes can be joined. */
@@ -24,7 +24,7 @@ const microseconds = (time: HrTime): number => Math.round(time[0] * US_PER_S + t
 
 function toLine(span: ReadableSpan): SpanLine {
   const context = span.spanContext();
-  const resource: Attributes = span.resource.attributes as Attributes;
+  const resource: Attributes = span.resource.attributes;
   return {
     span: span.name,
     service: String(resource['service.name']),
@@ -39,13 +39,21 @@ function toLine(span: ReadableSpan): SpanLine {
   };
 }
 
-/** Exports spans as JSON lines. */
-export class SpanLineExporter implements SpanExporter {
+/** Writes each sampled span as a JSON line when it ends. */
+export class SpanLineProcessor implements SpanProcessor {
   constructor(private readonly write: (line: string) => void) {}
 
-  export(spans: ReadableSpan[], done: Parameters<SpanExporter['export']>[1]): void {
-    for (const span of spans) this.write(`${JSON.stringify(toLine(span))}\n`);
-    done({ code: 0 });
+  onStart(): void {
+    // Only ended spans are written.
+  }
+
+  onEnd(span: ReadableSpan): void {
+    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
+    this.write(`${JSON.stringify(toLine(span))}\n`);
+  }
+
+  forceFlush(): Promise<void> {
+    return Promise.resolve();
   }
 
   shutdown(): Promise<void> {

@@ -66,9 +66,9 @@ describe('the logger', () => {
 });
 
 describe('credentials are masked', () => {
-  const check = (fields: Record<string, unknown>, secretPart: string): void => {
+  const check = (fields: { raw?: string } & Record<string, unknown>, secretPart: string): void => {
     const { log, lines } = capture();
-    log.info(fields, `said ${String(fields['raw'] ?? '')}`);
+    log.info(fields, `said ${fields.raw ?? ''}`);
     expect(lines[0]).not.toContain(secretPart);
     expect(lines[0]).toContain('***');
   };

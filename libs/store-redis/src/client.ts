@@ -1,0 +1,298 @@
+import type { Socket } from 'node:net';
+import { Cluster } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { StoreUnavailable } from '@rollcall/location';
+import { Call } from './call.ts';
+import type { CallEnd, Done, Reply } from './call.ts';
+import { openRedis, openSubscriber } from './connect.ts';
+import type { StoreAddress } from './connect.ts';
+import { Deadlines } from './deadlines.ts';
+import { bulk } from './script.ts';
+import type { Script } from './script.ts';
+import { Subscriber } from './subscriber.ts';
+
+export interface ClientOptions extends StoreAddress {
+  /** After how long without an answer a call fails. Default 800. */
+  readonly commandTimeoutMs?: number;
+  /** Most calls that may be without an answer; further ones fail at once. Default 20,000. */
+  readonly maxPending?: number;
+}
+
+/** Whether the store can be reached, with the last thing that went wrong. */
+export type StoreStatus = { readonly up: true } | { readonly up: false; readonly reason: string };
+
+export interface ClientStats {
+  readonly calls: number;
+  readonly failures: number;
+  readonly timeouts: number;
+  readonly pending: number;
+  /** Socket writes; calls / writes is how many went out together. */
+  readonly writes: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 800;
+const DEFAULT_MAX_PENDING = 20_000;
+/** How long a server may take from the TCP connection to being ready; then another attempt is made. */
+const HANDSHAKE_MS = 2000;
+
+/** What ioredis does with a command, without its own command class. */
+interface Sender {
+  sendCommand(call: Call, stream?: Batch): unknown;
+}
+
+/** Stands where ioredis expects a stream, and gathers what it writes. */
+interface Batch {
+  readonly isPipeline: true;
+  readonly destination: { readonly redis: Redis };
+  write(text: string): void;
+}
+
+/**
+ * The connection of a process to the store. All calls of one turn of the event loop go out in one socket write. Nothing waits
+ * for a connection and nothing is sent twice.
+ */
+export class StoreClient {
+  readonly #redis: Redis | Cluster;
+  readonly #batch: Batch | undefined;
+  readonly #subscriber: Subscriber;
+  readonly #deadlines: Deadlines;
+  readonly #maxPending: number;
+  readonly #listeners: ((status: StoreStatus) => void)[] = [];
+  #status: StoreStatus | undefined;
+  #lastError = 'not connected yet';
+  #queue: Call[] = [];
+  #flushing = false;
+  #gathered = '';
+  #pending = 0;
+  #closed = false;
+  #calls = 0;
+  #failures = 0;
+  #timeouts = 0;
+  #writes = 0;
+
+  constructor(options: ClientOptions) {
+    this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
+    this.#deadlines = new Deadlines(options.commandTimeoutMs ?? DEFAULT_TIMEOUT_MS, (call, mute) => {
+      this.#timedOut(call, mute);
+    });
+    const redis = openRedis(options);
+    this.#redis = redis;
+    this.#batch = redis instanceof Cluster ? undefined : this.#batchFor(redis);
+    this.#subscriber = new Subscriber(() =>
+      openSubscriber(options, redis instanceof Cluster ? redis : undefined),
+    );
+    this.#follow(redis);
+  }
+
+  ready(): boolean {
+    return this.#status?.up === true;
+  }
+
+  get status(): StoreStatus {
+    return this.#status ?? { up: false, reason: this.#lastError };
+  }
+
+  /** Calls at each change of the status, and only then. */
+  onStatus(listener: (status: StoreStatus) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Resolves when the first attempt to connect has come to an end, good or bad. */
+  async settled(): Promise<void> {
+    if (this.#status !== undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, HANDSHAKE_MS);
+      this.onStatus(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  stats(): ClientStats {
+    return {
+      calls: this.#calls,
+      failures: this.#failures,
+      timeouts: this.#timeouts,
+      pending: this.#pending,
+      writes: this.#writes,
+    };
+  }
+
+  /**
+   * Runs a script on the slot that its keys hash to (`slotOf`). `values` are its keys, then its arguments, octet strings all.
+   * Throws `StoreUnavailable`.
+   */
+  run(script: Script, slot: number, values: readonly string[]): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      this.runThen(script, slot, values.length - script.keyCount, encode(values), (error, reply) => {
+        if (error === undefined) resolve(reply);
+        else reject(error);
+      });
+    });
+  }
+
+  /** The same for hot paths: `tail` is all keys and arguments, each through `bulk`; `done` is told in a later turn. */
+  runThen(script: Script, slot: number, argumentCount: number, tail: string, done: Done): void {
+    const fallback = (): string => script.longHead(argumentCount) + tail;
+    this.#send(script.head(argumentCount) + tail, slot, fallback, done);
+  }
+
+  /** One plain command: `command(slot, ['GET', key])`. Throws `StoreUnavailable`. */
+  command(slot: number, parts: readonly string[]): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const wire = `*${String(parts.length)}\r\n${encode(parts)}`;
+      this.#send(wire, slot, undefined, (error, reply) => {
+        if (error === undefined) resolve(reply);
+        else reject(error);
+      });
+    });
+  }
+
+  /** Listens on a pub/sub channel; see `Subscriber.on`. */
+  subscribe(channel: string, onMessage: (message: string) => void, onGap: () => void): () => void {
+    return this.#subscriber.on(channel, onMessage, onGap);
+  }
+
+  /** Lets calls in flight end, then disconnects. Further calls fail. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const patience = performance.now() + this.#deadlines.timeoutMs;
+    while (this.#pending > 0 && this.ready() && performance.now() < patience) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    this.#subscriber.close();
+    this.#redis.disconnect();
+    this.#deadlines.stop();
+  }
+
+  #send(wire: string, slot: number, fallback: (() => string) | undefined, done: Done): void {
+    const call = new Call(wire, slot, fallback, done, this.#enqueue, this.#left);
+    this.#calls += 1;
+    this.#pending += 1;
+    if (this.#pending > this.#maxPending) {
+      queueMicrotask(() => {
+        call.reject(new StoreUnavailable('too many calls wait for the store'));
+      });
+      return;
+    }
+    this.#enqueue(call);
+  }
+
+  readonly #enqueue = (call: Call): void => {
+    this.#queue.push(call);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(this.#flush);
+  };
+
+  readonly #left = (end: CallEnd): void => {
+    this.#pending -= 1;
+    if (end !== 'lost') this.#deadlines.heard = true;
+    if (end !== 'answered') this.#failures += 1;
+  };
+
+  readonly #flush = (): void => {
+    const calls = this.#queue;
+    this.#queue = [];
+    this.#flushing = false;
+    if (!this.ready() || this.#closed) {
+      const why = new StoreUnavailable(`Redis is away: ${this.#lastError}`);
+      for (const call of calls) call.reject(why);
+      return;
+    }
+    const now = performance.now();
+    // A call sent again because of NOSCRIPT is in the line already and keeps its deadline.
+    for (const call of calls) if (call.sentAt === 0) this.#deadlines.add(call, now);
+    if (this.#batch === undefined) this.#writeToNodes(calls);
+    else this.#writeTogether(calls, this.#batch);
+  };
+
+  #writeTogether(calls: readonly Call[], batch: Batch): void {
+    const redis = batch.destination.redis;
+    const sender = redis as unknown as Sender;
+    this.#gathered = '';
+    for (const call of calls) sender.sendCommand(call, batch);
+    if (this.#gathered === '') return;
+    this.#writes += 1;
+    redis.stream.write(this.#gathered, 'latin1');
+    this.#gathered = '';
+  }
+
+  /** In a Cluster ioredis finds the node and follows MOVED and ASK; corking makes one write for each node of it. */
+  #writeToNodes(calls: readonly Call[]): void {
+    const sender = this.#redis as unknown as Sender;
+    const sockets = this.#nodes().map((node) => node.stream as Socket | undefined);
+    for (const socket of sockets) socket?.cork();
+    for (const call of calls) sender.sendCommand(call);
+    for (const socket of sockets) socket?.uncork();
+    this.#writes += sockets.length;
+  }
+
+  #nodes(): readonly Redis[] {
+    return this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
+  }
+
+  #batchFor(redis: Redis): Batch {
+    return {
+      isPipeline: true,
+      destination: { redis },
+      write: (text) => {
+        this.#gathered += text;
+      },
+    };
+  }
+
+  /** A server that has said nothing at all since the call was sent is taken for gone, and its connection with it. */
+  #timedOut(call: Call, mute: boolean): void {
+    this.#timeouts += 1;
+    call.reject(new StoreUnavailable(`no answer from Redis within ${String(this.#deadlines.timeoutMs)} ms`));
+    if (!mute || this.#redis instanceof Cluster) return;
+    this.#lastError = `no answer within ${String(this.#deadlines.timeoutMs)} ms`;
+    this.#redis.stream.destroy();
+  }
+
+  #follow(redis: Redis | Cluster): void {
+    redis.on('error', (error: Error) => {
+      this.#lastError = error.message;
+    });
+    redis.on('ready', () => {
+      this.#tell({ up: true });
+    });
+    redis.on('close', () => {
+      this.#tell({ up: false, reason: this.#lastError });
+    });
+    if (redis instanceof Cluster) redis.on('+node', guardHandshake);
+    else guardHandshake(redis);
+  }
+
+  #tell(status: StoreStatus): void {
+    if (this.#status?.up === status.up) return;
+    this.#status = status;
+    for (const listener of this.#listeners) listener(status);
+  }
+}
+
+/** A server that takes the connection and then says nothing (stopped, or its host is gone) must not hold us for ever. */
+function guardHandshake(redis: Redis): void {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearTimeout(timer);
+  };
+  redis.on('connect', () => {
+    stop();
+    timer = setTimeout(() => redis.stream.destroy(), HANDSHAKE_MS);
+  });
+  redis.on('ready', stop);
+  redis.on('close', stop);
+}
+
+function encode(values: readonly string[]): string {
+  let text = '';
+  for (const value of values) {
+    if (/[^\x00-\xff]/.test(value)) throw new TypeError('not an octet string');
+    text += bulk(value);
+  }
+  return text;
+}

@@ -1,0 +1,57 @@
+import type { Aor } from '@rollcall/location';
+
+/** Every key of an AoR carries the hash tag of its shard, so that record, due-set and streams change in one script. */
+export const SHARDS = 64;
+/** Users are spread over hash tags of their own: they outlive locations and are never touched in one script with them. */
+export const USER_SHARDS = 16;
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a over the octets of `text`. */
+function fnv1a(text: string): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
+  // The low bits of FNV-1a are its weakest: fold the high half into them.
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The shard of an AoR, 0 … 63. */
+export function shardOf(aor: string): number {
+  return fnv1a(aor) % SHARDS;
+}
+
+/** The shard of a user, 0 … 15. */
+export function userShardOf(aor: string): number {
+  return fnv1a(aor) % USER_SHARDS;
+}
+
+const table = (count: number, key: (shard: number) => string): readonly string[] =>
+  Array.from({ length: count }, (_, shard) => key(shard));
+
+const RECORD = table(SHARDS, (n) => `rc:{${String(n)}}:r:`);
+const WATCHERS = table(SHARDS, (n) => `rc:{${String(n)}}:w:`);
+const DUE = table(SHARDS, (n) => `rc:{${String(n)}}:due`);
+const CHANGES = table(SHARDS, (n) => `rc:{${String(n)}}:chg`);
+const DIRTY = table(SHARDS, (n) => `rc:{${String(n)}}:dirty`);
+
+/** Key of a shard by suffix: `shardKey(7, 'sdue')` is `rc:{7}:sdue`. */
+export function shardKey(shard: number, suffix: string): string {
+  return `rc:{${String(shard)}}:${suffix}`;
+}
+
+/** Names of all keys that belong to locations. */
+export const keys = {
+  /** string: the location record. */
+  record: (shard: number, aor: Aor): string => (RECORD[shard] ?? '') + aor,
+  /** zset: subscription ids that watch the AoR, by expiry. */
+  watchers: (shard: number, aor: Aor): string => (WATCHERS[shard] ?? '') + aor,
+  /** zset: AoRs by next expiry. */
+  due: (shard: number): string => DUE[shard] ?? '',
+  /** stream: changes of bindings, for operators. */
+  changes: (shard: number): string => CHANGES[shard] ?? '',
+  /** stream: resources that have watchers and changed, for presence. */
+  dirty: (shard: number): string => DIRTY[shard] ?? '',
+  /** pub/sub channel: number of a shard whose dirty stream grew. */
+  bell: 'rc:bell',
+} as const;

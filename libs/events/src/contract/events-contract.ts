@@ -1,0 +1,291 @@
+import { describe, expect, test } from 'vitest';
+import { epochMs } from '@rollcall/kernel';
+import type { Clock } from '@rollcall/kernel';
+import type { Aor } from '@rollcall/location';
+import type { Publication, ResourceChange, SubscriptionId } from '../model.ts';
+import { WORK_LEASE_MS } from '../ports.ts';
+import type {
+  DirtyEntry,
+  Mailboxes,
+  Publications,
+  ResourceStates,
+  ShardWork,
+  SubscriptionReader,
+  SubscriptionWriter,
+  WorkQueue,
+} from '../ports.ts';
+import { freshResource, sampleSubscription } from './samples.ts';
+
+export type EventsStore = SubscriptionReader &
+  SubscriptionWriter &
+  WorkQueue &
+  ResourceStates &
+  Mailboxes &
+  Publications;
+
+/** What an adapter hands to the contract suite. */
+export interface EventsUnderTest {
+  readonly store: EventsStore;
+  /** The store as another replica sees it. */
+  readonly other: EventsStore;
+  readonly clock: Clock;
+  /** Registers or unregisters a binding, as the registrar's commit does. */
+  changeLocation(resource: Aor, kind: 'registered' | 'unregistered', trace?: string): Promise<ResourceChange>;
+  /** Lets time pass: for real, or by turning the clock. */
+  pass(ms: number): Promise<void>;
+  close?(): Promise<void>;
+}
+
+type Open = () => Promise<EventsUnderTest>;
+
+/**
+ * The contract of the ports of events, as vitest tests; every adapter runs the very same suite. Each test works on resources
+ * of its own, but `take` takes for everybody: nothing else may use the store meanwhile.
+ */
+export function eventsContract(name: string, makeStore: () => Promise<EventsUnderTest>): void {
+  describe(`events contract: ${name}`, () => {
+    let made: Promise<EventsUnderTest> | undefined;
+    const open: Open = () => (made ??= makeStore());
+    describe('subscriptions', () => {
+      subscriptionTests(open);
+    });
+    describe('dirty resources', () => {
+      dirtyTests(open);
+    });
+    describe('what is due', () => {
+      dueTests(open);
+    });
+    describe('publications and mailboxes', () => {
+      stateTests(open);
+    });
+    test('closes', async () => {
+      await (await open()).close?.();
+    });
+  });
+}
+
+async function stored(open: Open, change: Parameters<typeof sampleSubscription>[3] = {}) {
+  const { store, clock } = await open();
+  const resource = freshResource();
+  const subscription = sampleSubscription(resource, store.shardOf(resource), clock.now(), change);
+  const outcome = await store.commit({
+    id: subscription.id,
+    resource,
+    expectedVersion: 0,
+    next: subscription,
+  });
+  if (outcome.kind !== 'committed') throw new Error('a first commit conflicts');
+  return { resource, subscription, version: outcome.version };
+}
+
+function subscriptionTests(open: Open): void {
+  test('one that was never stored is not there', async () => {
+    const { store } = await open();
+    expect(await store.read('1.AAAAAAAAAAAAAAAA' as SubscriptionId)).toBeUndefined();
+  });
+
+  test('what is committed is read back by any replica, octet for octet', async () => {
+    const { store, other } = await open();
+    const odd = { localUri: 'sip:%61|{}"\u00e9\u00ff@example.test', eventId: 'a b', route: [] as string[] };
+    const { resource, subscription, version } = await stored(open, odd);
+    expect(await other.read(subscription.id)).toEqual({ version, subscription });
+    expect(await store.readMany([subscription.id, '1.A' as SubscriptionId])).toEqual([
+      { version, subscription },
+      undefined,
+    ]);
+    expect(await other.watchers(resource, undefined, 10)).toEqual([subscription.id]);
+  });
+
+  test('of two commits upon one version one wins, and the other is told what there is', async () => {
+    const { store, other } = await open();
+    const { resource, subscription, version } = await stored(open);
+    const commit = (cseq: number) => ({
+      id: subscription.id,
+      resource,
+      expectedVersion: version,
+      next: { ...subscription, localCseq: cseq },
+    });
+    const outcomes = await Promise.all([store.commit(commit(101)), other.commit(commit(201))]);
+    expect(outcomes.map((each) => each.kind).sort()).toEqual(['committed', 'conflict']);
+    const loser = outcomes.find((each) => each.kind === 'conflict');
+    expect(loser).toMatchObject({ current: await store.read(subscription.id) });
+  });
+
+  test('a removed one is gone, from the watchers too, and a late commit cannot bring it back', async () => {
+    const { store } = await open();
+    const { resource, subscription, version } = await stored(open);
+    const removal = { id: subscription.id, resource, expectedVersion: version, next: undefined };
+    expect(await store.commit(removal)).toMatchObject({ kind: 'committed' });
+    expect(await store.read(subscription.id)).toBeUndefined();
+    expect(await store.watchers(resource, undefined, 10)).toEqual([]);
+    const late = await store.commit({ ...removal, next: subscription });
+    expect(late).toEqual({ kind: 'conflict', current: undefined });
+  });
+
+  test('watchers come in pages', async () => {
+    const { store, clock } = await open();
+    const resource = freshResource();
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      const next = sampleSubscription(resource, store.shardOf(resource), clock.now());
+      ids.push(next.id);
+      await store.commit({ id: next.id, resource, expectedVersion: 0, next });
+    }
+    const first = await store.watchers(resource, undefined, 3);
+    const rest = await store.watchers(resource, first[2], 3);
+    expect([...first, ...rest]).toEqual([...ids].sort());
+  });
+}
+
+async function takeFor(store: EventsStore, resource: Aor): Promise<{ mine: DirtyEntry[]; work: ShardWork }> {
+  const work = await store.take(store.shardOf(resource), 100);
+  return { mine: work.dirty.filter((entry) => entry.resource === resource), work };
+}
+
+function dirtyTests(open: Open): void {
+  test('a change of a watched resource is given to one replica, with what happened and the trace', async () => {
+    const { store, other, changeLocation } = await open();
+    const { resource } = await stored(open);
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const change = await changeLocation(resource, 'registered', trace);
+    const taken = await Promise.all([takeFor(store, resource), takeFor(other, resource)]);
+    const entries = taken.flatMap(({ mine }) => mine);
+    expect(entries).toEqual([
+      { cursor: expect.any(String) as string, resource, source: 'location', changes: [change], trace },
+    ]);
+    await store.done(store.shardOf(resource), [entries[0]?.cursor ?? '']);
+  });
+
+  test('what changed and is watched by nobody makes no work', async () => {
+    const { store, changeLocation } = await open();
+    const resource = freshResource();
+    await changeLocation(resource, 'registered');
+    expect((await takeFor(store, resource)).mine).toEqual([]);
+  });
+
+  test('an entry that its taker did not finish is given to another after the lease, one that is done is not', async () => {
+    const { store, other, changeLocation, pass } = await open();
+    const { resource } = await stored(open);
+    await changeLocation(resource, 'registered');
+    const first = (await takeFor(store, resource)).mine;
+    expect(first).toHaveLength(1);
+    expect((await takeFor(other, resource)).mine).toEqual([]);
+    await pass(WORK_LEASE_MS + 100);
+    const second = (await takeFor(other, resource)).mine;
+    expect(second).toEqual(first);
+    await other.done(other.shardOf(resource), [second[0]?.cursor ?? '']);
+    await pass(WORK_LEASE_MS + 100);
+    expect((await takeFor(store, resource)).mine).toEqual([]);
+  });
+
+  test('the bell rings for the shard', async () => {
+    const { store, other, changeLocation } = await open();
+    const { resource } = await stored(open);
+    const rung = new Promise<number>((resolve) => {
+      const stop = other.onBell((shard) => {
+        if (shard !== store.shardOf(resource)) return;
+        stop();
+        resolve(shard);
+      });
+    });
+    await changeLocation(resource, 'registered');
+    expect(await rung).toBe(store.shardOf(resource));
+    const { mine } = await takeFor(store, resource);
+    await store.done(
+      store.shardOf(resource),
+      mine.map((entry) => entry.cursor),
+    );
+  });
+}
+
+function dueTests(open: Open): void {
+  test('a subscription is due at the end of its claim, to one replica at a time', async () => {
+    const { store, other, clock } = await open();
+    const past = epochMs(clock.now() - 1);
+    const { resource, subscription } = await stored(open, { delivery: 'inFlight', until: past });
+    const taken = await Promise.all([takeFor(store, resource), takeFor(other, resource)]);
+    expect(taken.flatMap(({ work }) => work.due).filter((id) => id === subscription.id)).toHaveLength(1);
+    await store.rearm(subscription.id, past);
+    expect((await takeFor(other, resource)).work.due).toContain(subscription.id);
+    await store.rearm(subscription.id, undefined);
+    expect((await takeFor(other, resource)).work.due).not.toContain(subscription.id);
+  });
+
+  test('one that is settled is not due before it expires', async () => {
+    const { store } = await open();
+    const { resource, subscription } = await stored(open);
+    expect((await takeFor(store, resource)).work.due).not.toContain(subscription.id);
+  });
+}
+
+function stateTests(open: Open): void {
+  const publication = (at: number, change: Partial<Publication> = {}): Publication => ({
+    etag: 'e1',
+    package: 'presence',
+    expiresAt: epochMs(at),
+    body: 't1\t<status><basic>open</basic></status>\u00e9',
+    ...change,
+  });
+
+  test('a publication is read back, told to watchers, and refused upon another version', async () => {
+    const { store, other, clock } = await open();
+    const { resource } = await stored(open);
+    const publications = [
+      publication(clock.now() + 60_000),
+      publication(clock.now() + 60_000, { etag: 'e2' }),
+    ];
+    const commit = { resource, expectedVersion: 0, publications, changed: true };
+    const outcome = await store.commitPublications(commit);
+    expect(outcome).toMatchObject({ kind: 'committed' });
+    const set = await other.readPublications(resource);
+    expect(set.publications).toEqual(publications);
+    expect(await other.commitPublications(commit)).toEqual({ kind: 'conflict', current: set });
+    const { mine } = await takeFor(store, resource);
+    expect(mine.map((entry) => entry.source)).toEqual(['publications']);
+    await store.done(
+      store.shardOf(resource),
+      mine.map((entry) => entry.cursor),
+    );
+    const state = await other.readState(resource, ['location', 'publications']);
+    expect(state).toEqual({ resource, location: { version: 0, bindings: [] }, publications: set });
+  });
+
+  test('a refreshed publication is no change', async () => {
+    const { store, clock } = await open();
+    const { resource } = await stored(open);
+    const publications = [publication(clock.now() + 60_000)];
+    await store.commitPublications({ resource, expectedVersion: 0, publications, changed: false });
+    expect((await takeFor(store, resource)).mine).toEqual([]);
+  });
+
+  test('a lapsed publication makes work, until the set is committed without it', async () => {
+    const { store, clock } = await open();
+    const resource = freshResource();
+    const publications = [publication(clock.now() - 1)];
+    await store.commitPublications({ resource, expectedVersion: 0, publications, changed: false });
+    expect((await takeFor(store, resource)).work.lapsed).toContain(resource);
+    const { version } = await store.readPublications(resource);
+    await store.commitPublications({ resource, expectedVersion: version, publications: [], changed: true });
+    expect(await store.readPublications(resource)).toEqual({ version: 0, publications: [] });
+  });
+
+  test('a mailbox is read back and told to watchers', async () => {
+    const { store, other } = await open();
+    const { resource } = await stored(open);
+    const mailbox = {
+      account: resource,
+      counts: { 'voice-message': { fresh: 2, old: 8, urgentFresh: 1, urgentOld: 0 } },
+    };
+    await store.putMailbox(resource, mailbox);
+    expect(await other.readMailbox(resource)).toEqual(mailbox);
+    expect(await other.readState(resource, ['mailbox'])).toEqual({ resource, mailbox });
+    const { mine } = await takeFor(store, resource);
+    expect(mine.map((entry) => entry.source)).toEqual(['mailbox']);
+    await store.done(
+      store.shardOf(resource),
+      mine.map((entry) => entry.cursor),
+    );
+    await store.putMailbox(resource, undefined);
+    expect(await other.readMailbox(resource)).toBeUndefined();
+  });
+}

@@ -1,0 +1,2 @@
+export * from './events-contract.ts';
+export * from './samples.ts';

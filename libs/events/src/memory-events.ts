@@ -1,0 +1,206 @@
+import { epochMs } from '@rollcall/kernel';
+import type { Clock, EpochMs } from '@rollcall/kernel';
+import type { Aor, LocationReader } from '@rollcall/location';
+import { dueAt } from './delivery.ts';
+import type {
+  Mailbox,
+  PublicationSet,
+  ResourceChange,
+  ResourceState,
+  StateSource,
+  StoredSubscription,
+  SubscriptionId,
+} from './model.ts';
+import { WORK_LEASE_MS } from './ports.ts';
+import type {
+  DirtyEntry,
+  Mailboxes,
+  PublicationCommit,
+  PublicationOutcome,
+  Publications,
+  ResourceStates,
+  ShardWork,
+  SubscriptionCommit,
+  SubscriptionOutcome,
+  SubscriptionReader,
+  SubscriptionWriter,
+  WorkQueue,
+} from './ports.ts';
+import { shardOfId } from './read-subscribe.ts';
+
+const NO_PUBLICATIONS: PublicationSet = { version: 0, publications: [] };
+
+interface Queued {
+  readonly entry: DirtyEntry;
+  takenUntil: number;
+}
+
+/**
+ * The ports of events in the memory of one process: for tests, and for reading what the contract means. Several replicas of
+ * a test may share one.
+ */
+export class MemoryEvents
+  implements SubscriptionReader, SubscriptionWriter, WorkQueue, ResourceStates, Mailboxes, Publications
+{
+  readonly shards: number;
+  readonly #clock: Clock;
+  readonly #location: LocationReader;
+  readonly #subscriptions = new Map<SubscriptionId, StoredSubscription>();
+  readonly #watchers = new Map<Aor, Set<SubscriptionId>>();
+  readonly #mailboxes = new Map<Aor, Mailbox>();
+  readonly #publications = new Map<Aor, PublicationSet>();
+  readonly #due = new Map<SubscriptionId | Aor, number>();
+  readonly #dirty: Queued[][];
+  readonly #bells = new Set<(shard: number) => void>();
+  #version = 0;
+  #cursor = 0;
+
+  constructor(clock: Clock, location: LocationReader, shards = 4) {
+    this.#clock = clock;
+    this.#location = location;
+    this.shards = shards;
+    this.#dirty = Array.from({ length: shards }, () => []);
+  }
+
+  shardOf(resource: Aor): number {
+    let sum = 0;
+    for (let i = 0; i < resource.length; i += 1) sum += resource.charCodeAt(i);
+    return sum % this.shards;
+  }
+
+  read(id: SubscriptionId): Promise<StoredSubscription | undefined> {
+    return Promise.resolve(this.#subscriptions.get(id));
+  }
+
+  readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]> {
+    return Promise.resolve(ids.map((id) => this.#subscriptions.get(id)));
+  }
+
+  watchers(
+    resource: Aor,
+    after: SubscriptionId | undefined,
+    limit: number,
+  ): Promise<readonly SubscriptionId[]> {
+    const ids = [...(this.#watchers.get(resource) ?? [])].sort();
+    const rest = after === undefined ? ids : ids.filter((id) => id > after);
+    return Promise.resolve(rest.slice(0, limit));
+  }
+
+  commit({ id, resource, expectedVersion, next }: SubscriptionCommit): Promise<SubscriptionOutcome> {
+    const current = this.#subscriptions.get(id);
+    if ((current?.version ?? 0) !== expectedVersion) return Promise.resolve({ kind: 'conflict', current });
+    const watchers = this.#watchers.get(resource) ?? new Set();
+    if (next === undefined) {
+      this.#subscriptions.delete(id);
+      this.#due.delete(id);
+      watchers.delete(id);
+      if (watchers.size === 0) this.#watchers.delete(resource);
+      return Promise.resolve({ kind: 'committed', version: 0 });
+    }
+    this.#version += 1;
+    this.#subscriptions.set(id, { version: this.#version, subscription: next });
+    this.#due.set(id, dueAt(next));
+    this.#watchers.set(resource, watchers.add(id));
+    return Promise.resolve({ kind: 'committed', version: this.#version });
+  }
+
+  take(shard: number, limit: number): Promise<ShardWork> {
+    const now = this.#clock.now();
+    const dirty: DirtyEntry[] = [];
+    for (const queued of this.#dirty[shard] ?? []) {
+      if (dirty.length >= limit) break;
+      if (queued.takenUntil > now) continue;
+      queued.takenUntil = now + WORK_LEASE_MS;
+      dirty.push(queued.entry);
+    }
+    const due: SubscriptionId[] = [];
+    const lapsed: Aor[] = [];
+    for (const [member, at] of this.#due) {
+      const resource = isResource(member);
+      const home = resource ? this.shardOf(member) : shardOfId(member);
+      if (home !== shard || at > now || due.length + lapsed.length >= limit) continue;
+      this.#due.set(member, now + WORK_LEASE_MS);
+      if (resource) lapsed.push(member);
+      else due.push(member);
+    }
+    return Promise.resolve({ dirty, due, lapsed });
+  }
+
+  done(shard: number, cursors: readonly string[]): Promise<void> {
+    const rest = (this.#dirty[shard] ?? []).filter(({ entry }) => !cursors.includes(entry.cursor));
+    this.#dirty[shard] = rest;
+    return Promise.resolve();
+  }
+
+  rearm(id: SubscriptionId, at: EpochMs | undefined): Promise<void> {
+    return this.#rearm(id, at);
+  }
+
+  rearmPublications(resource: Aor, at: EpochMs | undefined): Promise<void> {
+    return this.#rearm(resource, at);
+  }
+
+  onBell(ring: (shard: number) => void): () => void {
+    this.#bells.add(ring);
+    return () => this.#bells.delete(ring);
+  }
+
+  async readState(resource: Aor, sources: readonly StateSource[]): Promise<ResourceState> {
+    const location = sources.includes('location') ? { location: await this.#location.read(resource) } : {};
+    const mailbox = sources.includes('mailbox') ? { mailbox: this.#mailboxes.get(resource) } : {};
+    const publications = sources.includes('publications')
+      ? { publications: this.#publications.get(resource) ?? NO_PUBLICATIONS }
+      : {};
+    return { resource, ...location, ...mailbox, ...publications };
+  }
+
+  readMailbox(aor: Aor): Promise<Mailbox | undefined> {
+    return Promise.resolve(this.#mailboxes.get(aor));
+  }
+
+  putMailbox(aor: Aor, mailbox: Mailbox | undefined, trace?: string): Promise<void> {
+    if (mailbox === undefined) this.#mailboxes.delete(aor);
+    else this.#mailboxes.set(aor, mailbox);
+    this.touch(aor, 'mailbox', [], trace);
+    return Promise.resolve();
+  }
+
+  readPublications(resource: Aor): Promise<PublicationSet> {
+    return Promise.resolve(this.#publications.get(resource) ?? NO_PUBLICATIONS);
+  }
+
+  commitPublications(commit: PublicationCommit): Promise<PublicationOutcome> {
+    const current = this.#publications.get(commit.resource) ?? NO_PUBLICATIONS;
+    if (current.version !== commit.expectedVersion) return Promise.resolve({ kind: 'conflict', current });
+    this.#version += 1;
+    const version = commit.publications.length === 0 ? 0 : this.#version;
+    if (version === 0) {
+      this.#publications.delete(commit.resource);
+      this.#due.delete(commit.resource);
+    } else {
+      this.#publications.set(commit.resource, { version, publications: commit.publications });
+      this.#due.set(commit.resource, Math.min(...commit.publications.map((each) => each.expiresAt)));
+    }
+    if (commit.changed) this.touch(commit.resource, 'publications', [], commit.trace);
+    return Promise.resolve({ kind: 'committed', version });
+  }
+
+  /** What a change of the resource does in the store: if it is watched, an entry and a ring. */
+  touch(resource: Aor, source: StateSource, changes: readonly ResourceChange[], trace?: string): void {
+    if (!this.#watchers.has(resource)) return;
+    const shard = this.shardOf(resource);
+    this.#cursor += 1;
+    const entry: DirtyEntry = { cursor: String(this.#cursor), resource, source, changes };
+    this.#dirty[shard]?.push({ entry: trace === undefined ? entry : { ...entry, trace }, takenUntil: 0 });
+    for (const ring of this.#bells) ring(shard);
+  }
+
+  #rearm(member: SubscriptionId | Aor, at: EpochMs | undefined): Promise<void> {
+    if (at === undefined) this.#due.delete(member);
+    else this.#due.set(member, epochMs(at));
+    return Promise.resolve();
+  }
+}
+
+/** AoRs begin with their scheme, ids with a digit. */
+const isResource = (member: SubscriptionId | Aor): member is Aor => /^[a-z]/.test(member);

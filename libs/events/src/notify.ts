@@ -1,0 +1,60 @@
+import type { EpochMs } from '@rollcall/kernel';
+import type { ResourceChange, Subscription } from './model.ts';
+import type { StateView } from './packages/package.ts';
+
+export interface NotifyPlan {
+  readonly final: boolean;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** RFC 3261 §8.1.1.6. */
+const MAX_FORWARDS = 70;
+
+/**
+ * The body of the next NOTIFY. A partial document is right only when the one before it arrived; whoever calls knows, and
+ * leaves `changes` away otherwise (RFC 6665 §5.3.2).
+ */
+export function planNotify(
+  claimed: Subscription,
+  view: StateView,
+  final: boolean,
+  changes: readonly ResourceChange[] | undefined,
+): NotifyPlan {
+  const body = view.write({ type: claimed.accept, version: claimed.documents, changes });
+  return { final, contentType: claimed.accept, body };
+}
+
+/** The claim with what its NOTIFY tells written into it: to be committed together. */
+export function withDocument(claimed: Subscription, view: StateView): Subscription {
+  return { ...claimed, sent: view.fingerprint, documents: claimed.documents + 1 };
+}
+
+/**
+ * The NOTIFY of a claimed subscription (RFC 6665 §4.2.2, RFC 3261 §12.2.1.1), octets. `via` is the value of the Via
+ * header; `trace` a W3C traceparent for the edge.
+ */
+export function writeNotify(
+  subscription: Subscription,
+  plan: NotifyPlan,
+  via: string,
+  now: EpochMs,
+  trace?: string,
+): string {
+  const { id, remoteTarget, localUri, remoteUri, remoteTag, callId, localCseq, localTarget } = subscription;
+  const event =
+    subscription.eventId === '' ? subscription.package : `${subscription.package};id=${subscription.eventId}`;
+  let message = `NOTIFY ${remoteTarget} SIP/2.0\r\nVia: ${via}\r\nMax-Forwards: ${MAX_FORWARDS}\r\n`;
+  for (const route of subscription.route) message += `Route: ${route}\r\n`;
+  message +=
+    `From: <${localUri}>;tag=${id}\r\nTo: <${remoteUri}>${remoteTag === '' ? '' : `;tag=${remoteTag}`}\r\n` +
+    `Call-ID: ${callId}\r\nCSeq: ${localCseq} NOTIFY\r\nContact: <${localTarget}>\r\n` +
+    `Event: ${event}\r\nSubscription-State: ${stateOf(subscription, plan, now)}\r\n`;
+  if (trace !== undefined) message += `Traceparent: ${trace}\r\n`;
+  return `${message}Content-Type: ${plan.contentType}\r\nContent-Length: ${plan.body.length}\r\n\r\n${plan.body}`;
+}
+
+function stateOf(subscription: Subscription, plan: NotifyPlan, now: EpochMs): string {
+  if (plan.final) return 'terminated;reason=timeout';
+  return `active;expires=${Math.max(0, Math.round((subscription.expiresAt - now) / 1000))}`;
+}

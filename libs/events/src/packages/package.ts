@@ -1,0 +1,48 @@
+import type { EpochMs, Result } from '@rollcall/kernel';
+import type { ChangeKind } from '@rollcall/location';
+import type { ResourceChange, ResourceState, StateSource } from '../model.ts';
+
+/** What one document is to be. */
+export interface DocumentRequest {
+  /** One of the package's types. */
+  readonly type: string;
+  /** Documents sent before on this subscription (RFC 6665 §5.3.2, RFC 3680 §5.1). */
+  readonly version: number;
+  /** What changed since the last document that arrived; undefined asks for the full state. */
+  readonly changes?: readonly ResourceChange[] | undefined;
+}
+
+/** One state of a resource as a package sees it; made once for all the subscribers that are told of it. */
+export interface StateView {
+  /** Differs when the state differs in anything that a subscriber is told. */
+  readonly fingerprint: string;
+  /** The body, octets. */
+  write(request: DocumentRequest): string;
+}
+
+/** What a package accepts in PUBLISH. */
+export interface PublicationFormat {
+  readonly types: readonly [string, ...string[]];
+  /** Checks a published body and gives what is stored of it, or says what is wrong with it. */
+  read(body: string): Result<string, string>;
+}
+
+/** An event package (RFC 6665 §5): everything that is particular to one kind of state. */
+export interface EventPackage {
+  /** As in the Event header; compared octet by octet (§8.2.1). */
+  readonly name: string;
+  /** Where it is defined. */
+  readonly rfc: string;
+  /** Media types of its bodies; the first is what no Accept header means (§5.4.5). */
+  readonly types: readonly [string, ...string[]];
+  /** Seconds granted when the SUBSCRIBE has no Expires (§5.4.4). */
+  readonly defaultExpires: number;
+  readonly sources: readonly StateSource[];
+  /** Changes of bindings that are no change of this state. */
+  readonly unmovedBy: ReadonlySet<ChangeKind>;
+  /** Who may subscribe: any authenticated identity, or the owner of the resource and those with a grant for it. */
+  readonly audience: 'anybody' | 'owner';
+  /** How it takes publications (RFC 3903 §4); without, PUBLISH is refused. */
+  readonly publication?: PublicationFormat;
+  view(state: ResourceState, now: EpochMs): StateView;
+}

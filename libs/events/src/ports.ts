@@ -1,0 +1,118 @@
+import type { EpochMs } from '@rollcall/kernel';
+import type { Aor } from '@rollcall/location';
+import type {
+  Mailbox,
+  Publication,
+  PublicationSet,
+  ResourceChange,
+  ResourceState,
+  StateSource,
+  StoredSubscription,
+  Subscription,
+  SubscriptionId,
+} from './model.ts';
+
+/* Every call throws `StoreUnavailable` (@rollcall/location) when the store is away. */
+
+export interface SubscriptionReader {
+  read(id: SubscriptionId): Promise<StoredSubscription | undefined>;
+  /** In the order asked; undefined for one that is gone. All of one shard. */
+  readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]>;
+  /** Ids of the subscriptions to a resource, in id order after `after` (undefined: from the first), at most `limit`. */
+  watchers(
+    resource: Aor,
+    after: SubscriptionId | undefined,
+    limit: number,
+  ): Promise<readonly SubscriptionId[]>;
+}
+
+export interface SubscriptionCommit {
+  readonly id: SubscriptionId;
+  readonly resource: Aor;
+  /** 0: there must be no record. */
+  readonly expectedVersion: number;
+  /** The whole new record; undefined removes it. */
+  readonly next: Subscription | undefined;
+}
+
+export type SubscriptionOutcome =
+  | { readonly kind: 'committed'; readonly version: number }
+  | { readonly kind: 'conflict'; readonly current: StoredSubscription | undefined };
+
+export interface SubscriptionWriter {
+  /**
+   * Compare-and-set on the record's version; record, the resource's watchers and the due-set change together or not at
+   * all. The due-set is armed for `dueAt(next)`.
+   */
+  commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome>;
+  /** The shard of a resource, the first part of the ids of its subscriptions. */
+  shardOf(resource: Aor): number;
+}
+
+/** A resource that changed and has watchers. */
+export interface DirtyEntry {
+  /** Names the entry to `done`. */
+  readonly cursor: string;
+  readonly resource: Aor;
+  /** What changed: a source of states. */
+  readonly source: StateSource;
+  readonly changes: readonly ResourceChange[];
+  /** W3C traceparent of the request that made the change. */
+  readonly trace?: string;
+}
+
+export interface ShardWork {
+  readonly dirty: readonly DirtyEntry[];
+  /** Subscriptions past their expiry, their claim or their back-off; on loan until `commit` or `rearm` places them anew. */
+  readonly due: readonly SubscriptionId[];
+  /** Resources with a publication past its expiry; on loan until `commitPublications` or `rearmPublications`. */
+  readonly lapsed: readonly Aor[];
+}
+
+/** How long work taken from a queue is on loan: if its taker dies, another is given it after this time. */
+export const WORK_LEASE_MS = 5000;
+
+/** What is to be done for subscriptions, shared between the replicas: each piece goes to one of them, and to another when that one dies. */
+export interface WorkQueue {
+  readonly shards: number;
+  /** Takes new entries, entries that a replica took and did not finish in time, and what is due. At most `limit` of each. */
+  take(shard: number, limit: number): Promise<ShardWork>;
+  /** The entries need not be seen again. */
+  done(shard: number, cursors: readonly string[]): Promise<void>;
+  /** Puts a due subscription back for `at`; undefined when there is no such subscription any more. */
+  rearm(id: SubscriptionId, at: EpochMs | undefined): Promise<void>;
+  rearmPublications(resource: Aor, at: EpochMs | undefined): Promise<void>;
+  /** Calls when a shard has new entries; only a hint, `take` is the truth. Returns the function that ends it. */
+  onBell(ring: (shard: number) => void): () => void;
+}
+
+export interface ResourceStates {
+  /** The named parts of a resource's state, read together. */
+  readState(resource: Aor, sources: readonly StateSource[]): Promise<ResourceState>;
+}
+
+export interface Mailboxes {
+  readMailbox(aor: Aor): Promise<Mailbox | undefined>;
+  /** Undefined removes it. Tells the watchers. */
+  putMailbox(aor: Aor, mailbox: Mailbox | undefined, trace?: string): Promise<void>;
+}
+
+export interface PublicationCommit {
+  readonly resource: Aor;
+  readonly expectedVersion: number;
+  /** The whole new set; empty removes the record. */
+  readonly publications: readonly Publication[];
+  /** False for a refresh, which is no change of state. */
+  readonly changed: boolean;
+  readonly trace?: string | undefined;
+}
+
+export type PublicationOutcome =
+  | { readonly kind: 'committed'; readonly version: number }
+  | { readonly kind: 'conflict'; readonly current: PublicationSet };
+
+export interface Publications {
+  readPublications(resource: Aor): Promise<PublicationSet>;
+  /** Compare-and-set; tells the watchers when `changed`, and arms the due-set for the next expiry. */
+  commitPublications(commit: PublicationCommit): Promise<PublicationOutcome>;
+}

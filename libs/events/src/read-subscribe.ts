@@ -1,0 +1,208 @@
+import { createHmac } from 'node:crypto';
+import { err, ok } from '@rollcall/kernel';
+import type { Result } from '@rollcall/kernel';
+import type { NameAddr, SipRequest } from '@rollcall/sip';
+import { canonicalAor } from '@rollcall/location';
+import type { Aor } from '@rollcall/location';
+import type { SubscriptionId } from './model.ts';
+import { chooseType } from './accept.ts';
+import type { EventPackage } from './packages/package.ts';
+import type { PackageRegistry } from './packages/registry.ts';
+import { refusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+
+/** What a SUBSCRIBE asks for, read and checked as far as that needs no state. */
+export interface SubscribeIntent {
+  /** The To-tag of a request inside a dialog; undefined: a new subscription is wanted. */
+  readonly dialog: string | undefined;
+  /** From the Request-URI (RFC 6665 §4.1.2.1); inside a dialog that is our Contact and names no resource. */
+  readonly resource: Aor | undefined;
+  readonly package: EventPackage;
+  readonly eventId: string;
+  /** Media type that both sides know. */
+  readonly accept: string;
+  /** Authenticated identity, asserted by the edge (RFC 3325). */
+  readonly watcher: Aor;
+  readonly callId: string;
+  readonly remoteTag: string;
+  readonly remoteUri: string;
+  readonly localUri: string;
+  readonly cseq: number;
+  readonly remoteTarget: string;
+  /** Record-Route values, top first. */
+  readonly route: readonly string[];
+  /** Undefined: the package's default. Seconds. */
+  readonly expires: number | undefined;
+}
+
+export interface ReadOptions {
+  readonly packages: PackageRegistry;
+  readonly domainAliases?: ReadonlyMap<string, string>;
+}
+
+const malformed: Refusal = refusal('malformed');
+
+/** Reads a SUBSCRIBE in the order of RFC 3261 §8.2 and RFC 6665 §4.2.1.1, or says why it is refused. */
+export function readSubscribe(request: SipRequest, options: ReadOptions): Result<SubscribeIntent, Refusal> {
+  const required = request.options('require');
+  if (required.length > 0) return err(refusal('bad-extension', `Unsupported: ${required.join(', ')}\r\n`));
+  const event = readEvent(request, options.packages);
+  if (!event.ok) return event;
+  const watcher = readIdentity(request, options);
+  if (!watcher.ok) return watcher;
+  const dialog = readDialog(request);
+  if (!dialog.ok) return dialog;
+  const resource = dialog.value.tag === undefined ? readResource(request, options) : ok(undefined);
+  if (!resource.ok) return resource;
+  const accept = readAccept(request, event.value.package);
+  if (!accept.ok) return accept;
+  const target = readTarget(request);
+  if (!target.ok) return target;
+  const expires = request.expires();
+  if (!expires.ok) return err(malformed);
+  const { tag, from, to, callId, cseq } = dialog.value;
+  const intent: SubscribeIntent = {
+    dialog: tag,
+    resource: resource.value,
+    package: event.value.package,
+    eventId: event.value.id,
+    accept: accept.value,
+    watcher: watcher.value,
+    callId,
+    remoteTag: from.tag ?? '',
+    remoteUri: from.uriText,
+    localUri: to.uriText,
+    cseq,
+    remoteTarget: target.value.contact,
+    route: target.value.route,
+    expires: expires.value,
+  };
+  return hasLineBreak(intent) ? err(malformed) : ok(intent);
+}
+
+/** A Require that a PUBLISH or SUBSCRIBE carries, the event, and what they share. */
+export function readEvent(
+  request: SipRequest,
+  packages: PackageRegistry,
+): Result<{ package: EventPackage; id: string }, Refusal> {
+  const unknown = refusal('bad-event', `Allow-Events: ${packages.allowEvents}\r\n`);
+  const event = request.event();
+  if (!event.ok) return err(malformed);
+  // RFC 6665 §4.2.3: without Event it would be PINT, which we are not.
+  if (event.value === undefined) return err(unknown);
+  const found = packages.find(event.value.package);
+  return found === undefined ? err(unknown) : ok({ package: found, id: event.value.id ?? '' });
+}
+
+/** RFC 3325: the edge has authenticated the sender and says who it is. */
+export function readIdentity(
+  request: SipRequest,
+  options: { readonly domainAliases?: ReadonlyMap<string, string> },
+): Result<Aor, Refusal> {
+  const identities = request.assertedIdentities();
+  if (!identities.ok) return err(malformed);
+  const first = identities.value[0];
+  if (first === undefined) return err(refusal('no-identity'));
+  const aor = canonicalAor(first.uri, aliases(options));
+  return aor.ok ? aor : err(refusal('no-identity'));
+}
+
+/** The resource that the Request-URI names. */
+export function readResource(
+  request: SipRequest,
+  options: { readonly domainAliases?: ReadonlyMap<string, string> },
+): Result<Aor, Refusal> {
+  const uri = request.uri();
+  if (!uri.ok) return err(malformed);
+  const aor = canonicalAor(uri.value, aliases(options));
+  return aor.ok ? aor : err(refusal('no-such-resource'));
+}
+
+const aliases = ({ domainAliases }: { readonly domainAliases?: ReadonlyMap<string, string> }) =>
+  domainAliases === undefined ? {} : { domainAliases };
+
+interface DialogParts {
+  readonly tag: string | undefined;
+  readonly from: NameAddr;
+  readonly to: NameAddr;
+  readonly callId: string;
+  readonly cseq: number;
+}
+
+function readDialog(request: SipRequest): Result<DialogParts, Refusal> {
+  const from = request.from();
+  const to = request.to();
+  const callId = request.callId();
+  const cseq = request.cseq();
+  if (!from.ok || !to.ok || !callId.ok || !cseq.ok) return err(malformed);
+  return ok({
+    tag: to.value.tag,
+    from: from.value,
+    to: to.value,
+    callId: callId.value,
+    cseq: cseq.value.seq,
+  });
+}
+
+function readAccept(request: SipRequest, wanted: EventPackage): Result<string, Refusal> {
+  const accept = request.has('accept') ? request.accept() : ok(undefined);
+  if (!accept.ok) return err(malformed);
+  const type = chooseType(accept.value, wanted.types);
+  return type === undefined
+    ? err(refusal('not-acceptable', `Accept: ${wanted.types.join(', ')}\r\n`))
+    : ok(type);
+}
+
+/** The subscriber's Contact, exactly one (RFC 3261 §12.1.1), and the way there. `expires` on it means nothing here. */
+function readTarget(request: SipRequest): Result<{ contact: string; route: readonly string[] }, Refusal> {
+  const contacts = request.contacts();
+  const routes = request.recordRoutes();
+  if (!contacts.ok || !routes.ok) return err(malformed);
+  if (contacts.value.kind !== 'list') return err(refusal('no-contact'));
+  const [contact, second] = contacts.value.contacts;
+  if (contact === undefined || second !== undefined) return err(refusal('no-contact'));
+  return ok({ contact: contact.uriText, route: routes.value.map((route) => route.text) });
+}
+
+/** Records are lines of text; no parser lets a line break through, and this makes it certain. */
+function hasLineBreak(intent: SubscribeIntent): boolean {
+  const { callId, remoteTag, remoteUri, localUri, remoteTarget, eventId } = intent;
+  // eslint-disable-next-line no-control-regex -- line breaks and NUL are what is looked for
+  return /[\r\n\u0000]/.test(
+    callId + remoteTag + remoteUri + localUri + remoteTarget + eventId + intent.route.join(''),
+  );
+}
+
+/** Octets of the HMAC kept: 96 bits, far above the 32 random ones that RFC 3261 §19.3 wants of a tag. */
+const ID_OCTETS = 12;
+const KEY_LABEL = 'rollcall subscription id 1';
+
+/**
+ * Makes the ids of new subscriptions: the shard of the resource and a keyed hash of the dialog. The same SUBSCRIBE given to
+ * another replica after the first one died has the same id, so that it is one subscription; nobody outside can guess it.
+ */
+export class SubscriptionIds {
+  readonly #key: Buffer;
+
+  /** `secret` is shared by all replicas. */
+  constructor(secret: string) {
+    this.#key = createHmac('sha256', secret).update(KEY_LABEL).digest();
+  }
+
+  idOf(intent: SubscribeIntent, shard: number): SubscriptionId {
+    const dialog = `${intent.callId}\n${intent.remoteTag}\n${intent.resource ?? ''}\n${intent.package.name}\n${intent.eventId}`;
+    const mac = createHmac('sha256', this.#key).update(dialog, 'latin1').digest().subarray(0, ID_OCTETS);
+    return `${shard}.${mac.toString('base64url')}` as SubscriptionId;
+  }
+}
+
+const ID_FORM = /^(0|[1-9][0-9]{0,3})\.[A-Za-z0-9_-]{16}$/;
+
+/** A To-tag as one of our ids; undefined when we never made it. */
+export function parseSubscriptionId(tag: string, shards: number): SubscriptionId | undefined {
+  const shard = ID_FORM.exec(tag)?.[1];
+  return shard !== undefined && Number(shard) < shards ? (tag as SubscriptionId) : undefined;
+}
+
+/** The shard in an id. */
+export const shardOfId = (id: SubscriptionId): number => Number(id.slice(0, id.indexOf('.')));

@@ -1,0 +1,186 @@
+import { connect } from 'node:net';
+import { parseMessage, type SipResponse } from '@rollcall/sip';
+import { hostPort } from '../addresses.ts';
+import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import type { Replica } from './replicas.ts';
+import { hashText } from './rendezvous.ts';
+
+/** How a request over the inner link ended. */
+export type InnerOutcome =
+  { readonly kind: 'response'; readonly response: SipResponse } | { readonly kind: 'unavailable' } | { readonly kind: 'timeout' };
+
+export type InnerDone = (outcome: InnerOutcome) => void;
+
+/** A request that waits for its answer. */
+export interface PendingRequest {
+  /** Hash of the key that chose the replica; undefined when the peer was named and no other will do. */
+  readonly key: number | undefined;
+  readonly branch: string;
+  readonly message: string;
+  readonly done: InnerDone;
+  /** When it is given up, ms. */
+  readonly deadline: number;
+  /** Names of the replicas that have died on it. */
+  tried: readonly string[];
+}
+
+export interface ConnectionOwner {
+  readonly wheel: TimerWheel;
+  now(): number;
+  /** The connection has died with these unanswered. */
+  onLost(connection: InnerConnection, unanswered: readonly PendingRequest[]): void;
+  onAnswered(): void;
+}
+
+/** Between our own services: large, since one connection carries what thousands of phones send. */
+const LIMITS = {
+  maxHeaderBytes: 65_536,
+  maxBodyBytes: 262_144,
+  firstByteMs: 0,
+  unfinishedMessageMs: 10_000,
+  maxSendQueueBytes: 64 * 1024 * 1024,
+};
+/** First and longest pause between attempts to connect, ms; it doubles in between. */
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_LONGEST_MS = 5_000;
+/** How long a connection attempt may take, ms. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A connection that owes answers and is silent for so long is pinged, and dropped after as long again, ms. */
+const SILENCE_MS = 1_500;
+/** RFC 5626 §4.4.1: the ping of a stream. */
+const PING = '\r\n\r\n';
+
+/** One long-lived connection to one replica: made when first needed, made again with growing pauses when lost. */
+export class InnerConnection implements FramedSocketUser {
+  readonly name: string;
+  readonly seed: number;
+  readonly #owner: ConnectionOwner;
+  readonly #replica: Replica;
+  readonly #pending = new Map<string, PendingRequest>();
+  #framed: FramedSocket | undefined;
+  #state: 'idle' | 'connecting' | 'up' | 'down' = 'idle';
+  #backoffMs = BACKOFF_FIRST_MS;
+  #retryAt = 0;
+  #connectBy = 0;
+  #pingedAt: number | undefined;
+  #closed = false;
+
+  constructor(replica: Replica, owner: ConnectionOwner) {
+    this.#replica = replica;
+    this.#owner = owner;
+    this.name = hostPort(replica.host, replica.port);
+    this.seed = hashText(this.name);
+  }
+
+  /** False while it is known to be down; a new one is tried. */
+  get usable(): boolean {
+    return !this.#closed && this.#state !== 'down';
+  }
+
+  get up(): boolean {
+    return this.#state === 'up';
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Connects ahead of the first request. */
+  open(): void {
+    if (this.#state === 'idle') this.#connect();
+  }
+
+  /** Queues a request; false when the connection refuses it. */
+  send(request: PendingRequest): boolean {
+    if (this.#state === 'idle') this.#connect();
+    if (!this.usable || this.#framed === undefined || this.#pending.has(request.branch)) return false;
+    this.#pending.set(request.branch, request);
+    if (this.#framed.write(request.message)) return true;
+    this.#pending.delete(request.branch);
+    return false;
+  }
+
+  /** Timeouts, half-open detection and reconnecting; called a few times a second. */
+  tick(now: number): void {
+    for (const [branch, request] of this.#pending) {
+      if (request.deadline > now) break; // one timeout for all: the map is in the order of deadlines
+      this.#pending.delete(branch);
+      this.#owner.onAnswered();
+      request.done({ kind: 'timeout' });
+    }
+    if (this.#state === 'connecting' && now >= this.#connectBy) this.#framed?.close('stalled');
+    else if (this.#state === 'down' && now >= this.#retryAt) this.#connect();
+    else if (this.#state === 'up') this.#watchSilence(now);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#framed?.close();
+    this.#lose();
+  }
+
+  onMessage(raw: string): void {
+    const parsed = parseMessage(raw);
+    if (!parsed.ok || parsed.value.kind !== 'response') return;
+    const via = parsed.value.topVia();
+    const branch = via.ok ? via.value.branch : undefined;
+    const request = branch === undefined ? undefined : this.#pending.get(branch);
+    if (request === undefined || parsed.value.status < 200) return;
+    this.#pending.delete(request.branch);
+    this.#owner.onAnswered();
+    request.done({ kind: 'response', response: parsed.value });
+  }
+
+  onPing(): void {
+    // Answered by the framed socket.
+  }
+
+  onFramingProblem(): void {
+    // The framed socket ends, and what was unanswered is sent elsewhere.
+  }
+
+  onEnd(): void {
+    this.#framed = undefined;
+    if (!this.#closed) this.#lose();
+  }
+
+  #connect(): void {
+    if (this.#closed) return;
+    const now = this.#owner.now();
+    this.#state = 'connecting';
+    this.#connectBy = now + CONNECT_TIMEOUT_MS;
+    this.#pingedAt = undefined;
+    const socket = connect({ host: this.#replica.host, port: this.#replica.port, noDelay: true, keepAlive: true });
+    const framed = new FramedSocket(socket, LIMITS, this.#owner.wheel, () => this.#owner.now(), this);
+    this.#framed = framed;
+    socket.on('connect', () => {
+      if (this.#framed !== framed) return;
+      this.#state = 'up';
+      this.#backoffMs = BACKOFF_FIRST_MS;
+      framed.receivedAt = this.#owner.now();
+    });
+  }
+
+  /** A peer that is gone without a FIN, or stopped, leaves the connection open: silence with answers owed shows it. */
+  #watchSilence(now: number): void {
+    const framed = this.#framed;
+    if (framed === undefined) return;
+    if (this.#pingedAt !== undefined && framed.receivedAt >= this.#pingedAt) this.#pingedAt = undefined;
+    if (this.#pending.size === 0 || now - framed.receivedAt < SILENCE_MS) return;
+    if (this.#pingedAt === undefined) {
+      this.#pingedAt = now;
+      framed.write(PING);
+    } else if (now - this.#pingedAt >= SILENCE_MS) framed.close('stalled');
+  }
+
+  #lose(): void {
+    this.#state = this.#closed ? 'idle' : 'down';
+    this.#retryAt = this.#owner.now() + this.#backoffMs;
+    this.#backoffMs = Math.min(2 * this.#backoffMs, BACKOFF_LONGEST_MS);
+    const unanswered = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const _ of unanswered) this.#owner.onAnswered();
+    this.#owner.onLost(this, unanswered);
+  }
+}

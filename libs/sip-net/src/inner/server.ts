@@ -1,0 +1,149 @@
+import { createServer, type Socket } from 'node:net';
+import { type ParseProblem, parseMessage, respond, type SipRequest } from '@rollcall/sip';
+import { hostPort, plainAddress } from '../addresses.ts';
+import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
+import { refuseMalformed } from '../malformed.ts';
+import { type NetLog, silentLog } from '../runner-context.ts';
+import { TimerWheel } from '../timer-wheel.ts';
+import { newToken } from '../tokens.ts';
+
+export interface InnerServerLimits {
+  /** Connections at one time; more are closed at once. */
+  readonly maxConnections: number;
+  readonly maxHeaderBytes: number;
+  readonly maxBodyBytes: number;
+  /** Bytes that may wait for a peer that does not read. */
+  readonly maxSendQueueBytes: number;
+}
+
+export interface InnerServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** A request from inside. `reply` takes a whole response and may be called at any later time; `peer` is host:port. */
+  onRequest(request: SipRequest, reply: (message: string) => void, peer: string): void;
+  readonly limits?: Partial<InnerServerLimits>;
+  readonly log?: NetLog;
+}
+
+export interface InnerServer {
+  readonly port: number;
+  /** Connections open now. */
+  connections(): number;
+  /** Stops accepting; those who are connected are served on. */
+  stopAccepting(): void;
+  /** Stops accepting and closes all connections after what is queued on them. */
+  close(): Promise<void>;
+}
+
+/** RFC 3261 timer F: no honest peer needs longer to finish a message. */
+const UNFINISHED_MS = 32_000;
+const TICK_MS = 250;
+
+const DEFAULTS: InnerServerLimits = {
+  maxConnections: 1024,
+  maxHeaderBytes: 65_536,
+  maxBodyBytes: 262_144,
+  maxSendQueueBytes: 64 * 1024 * 1024,
+};
+
+/** SIP over TCP for peers inside: no transactions, since nothing is retransmitted and nobody forks here. Rejects when it cannot listen. */
+export async function createInnerServer(options: InnerServerOptions): Promise<InnerServer> {
+  const limits = { ...DEFAULTS, ...options.limits };
+  const socketLimits = { ...limits, firstByteMs: 0, unfinishedMessageMs: UNFINISHED_MS };
+  const log = options.log ?? silentLog;
+  const wheel = new TimerWheel(Date.now(), TICK_MS);
+  const peers = new Set<Peer>();
+  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    if (peers.size >= limits.maxConnections) {
+      socket.destroy();
+      return;
+    }
+    const peer: Peer = new Peer(socket, options.onRequest, log, () => peers.delete(peer));
+    peer.framed = new FramedSocket(socket, socketLimits, wheel, Date.now, peer);
+    peers.add(peer);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: options.host, port: options.port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  server.on('error', (error) => {
+    log.warn({ err: error }, 'inner listener error');
+  });
+  const interval = setInterval(() => {
+    wheel.turn(Date.now());
+  }, TICK_MS);
+  const address = server.address();
+  return {
+    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    connections: () => peers.size,
+    stopAccepting: () => {
+      server.close();
+    },
+    close: async () => {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
+      for (const peer of [...peers]) peer.framed?.close();
+      await closed;
+      clearInterval(interval);
+    },
+  };
+}
+
+class Peer implements FramedSocketUser {
+  framed: FramedSocket | undefined;
+  readonly #name: string;
+  /** One for the connection, not one for each request: the answer goes back on the connection, its Via says to whom. */
+  readonly #reply = (message: string): void => {
+    this.framed?.write(message);
+  };
+
+  constructor(
+    socket: Socket,
+    private readonly onRequest: InnerServerOptions['onRequest'],
+    private readonly log: NetLog,
+    private readonly onGone: () => void,
+  ) {
+    this.#name = hostPort(plainAddress(socket.remoteAddress ?? '?'), socket.remotePort ?? 0);
+  }
+
+  onMessage(raw: string): void {
+    const parsed = parseMessage(raw);
+    if (!parsed.ok) {
+      const refusal = refuseMalformed(raw, parsed.error.status, parsed.error.detail);
+      if (refusal !== undefined) this.#reply(refusal);
+      return;
+    }
+    if (parsed.value.kind === 'request') this.#handle(parsed.value);
+  }
+
+  onPing(): void {
+    // Answered by the framed socket.
+  }
+
+  onFramingProblem(problem: ParseProblem, raw: string | undefined): void {
+    this.log.warn({ problem, peer: this.#name }, 'inner connection cannot be framed');
+    const refusal = raw === undefined ? undefined : refuseMalformed(raw, problem.status, problem.detail);
+    if (refusal !== undefined) this.#reply(refusal);
+  }
+
+  onEnd(): void {
+    this.onGone();
+  }
+
+  /** The last net under the service's own error handling. */
+  #handle(request: SipRequest): void {
+    try {
+      this.onRequest(request, this.#reply, this.#name);
+    } catch (error) {
+      this.log.error({ err: error, method: request.method }, 'inner request handler threw');
+      this.#reply(respond(request, 500, { toTag: newToken() }));
+    }
+  }
+}

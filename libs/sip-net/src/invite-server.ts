@@ -1,0 +1,142 @@
+import type { SipRequest } from '@rollcall/sip';
+import {
+  type Effect,
+  type Flow,
+  inviteServer,
+  type InviteServerEvent,
+  type InviteServerState,
+  type ServerTransaction,
+  step,
+  timersFor,
+  type TransactionTimers,
+} from '@rollcall/sip-transaction';
+import type { RunnerContext } from './runner-context.ts';
+import type { WheelTimer, WheelUser } from './timer-wheel.ts';
+import { answer } from './via-source.ts';
+
+export interface InviteServerOwner {
+  onInviteTerminated(transaction: InviteServerTransaction): void;
+  /** Answered without state: only its ACK is still to be absorbed. */
+  onInviteStateless(transaction: InviteServerTransaction): void;
+}
+
+/** RFC 3261 §17.2.1: within this time the user's own answer makes a 100 unnecessary. */
+const TRYING_AFTER_MS = 200;
+
+/** RFC 3261 §17.2.1 with RFC 6026. */
+export class InviteServerTransaction implements ServerTransaction, WheelUser {
+  state: InviteServerState = 'Proceeding';
+  onCancel?: () => void;
+  /** To tag of the last response sent: the ACK of an RFC 2543 client is matched by it. */
+  #last: string | undefined;
+  #intervalG = 0;
+  #timers = new Map<string, WheelTimer>();
+  readonly #times: TransactionTimers;
+
+  constructor(
+    readonly request: SipRequest,
+    readonly flow: Flow,
+    readonly replyFlow: Flow,
+    readonly key: string,
+    /** Second key for the ACK of an RFC 2543 client (§17.2.3). */
+    readonly legacyAckKey: string | undefined,
+    private readonly owner: InviteServerOwner,
+    private readonly context: RunnerContext,
+  ) {
+    this.#times = timersFor(flow.transport);
+  }
+
+  /** The last response sent, if any. */
+  get lastResponse(): string | undefined {
+    return this.#last;
+  }
+
+  respond(status: number, message: string): void {
+    if (this.state === 'Terminated') return;
+    this.apply(status < 200 ? 'provisional' : status < 300 ? 'success' : 'failure', message);
+  }
+
+  respondStateless(message: string): void {
+    if (this.state !== 'Proceeding') return;
+    this.replyFlow.send(message);
+    this.owner.onInviteStateless(this);
+    this.#terminate();
+  }
+
+  /** The user has not answered in the same turn: it gets its 200 ms before the 100 goes out. */
+  awaitAnswer(): void {
+    if (this.state === 'Proceeding' && this.#last === undefined) this.#start('trying', TRYING_AFTER_MS);
+  }
+
+  /** True when the ACK was for the user (RFC 6026: to a 2xx). */
+  acknowledge(): boolean {
+    if (this.state === 'Terminated') return false;
+    return this.apply('ack');
+  }
+
+  onTimer(what: string): void {
+    this.#timers.delete(what);
+    if (what !== 'trying') this.apply(what as InviteServerEvent);
+    else if (this.state === 'Proceeding' && this.#last === undefined) {
+      this.respond(100, answer(this.request, this.flow, 100));
+    }
+  }
+
+  end(): void {
+    this.#terminate();
+  }
+
+  /** Returns whether the table hands the event to the user. */
+  apply(event: InviteServerEvent, message?: string): boolean {
+    const { to, effects } = step(inviteServer, this.state, event);
+    if (to !== undefined) this.state = to;
+    let passes = false;
+    for (const effect of effects) passes = this.#carryOut(effect, message) || passes;
+    if (this.state === 'Terminated') this.#terminate();
+    return passes;
+  }
+
+  #carryOut(effect: Effect, message: string | undefined): boolean {
+    switch (effect.kind) {
+      case 'send':
+        this.#last = message;
+        this.#transmit();
+        return false;
+      case 'resend':
+        this.#transmit();
+        return false;
+      case 'start':
+        this.#start(`timer${effect.timer}`, this.#times.first(effect.timer));
+        return false;
+      case 'again':
+        this.#start(`timer${effect.timer}`, this.#times.next(effect.timer, this.#intervalG));
+        return false;
+      case 'pass':
+        return true;
+      default: // 'timeout' (no ACK came), 'transport': the user of a proxy has nothing to undo
+        this.context.log.debug({ effect: effect.kind, call: this.request.header('call-id') }, 'INVITE transaction failed');
+        return false;
+    }
+  }
+
+  #start(name: string, ms: number | undefined): void {
+    if (ms === undefined) return;
+    if (name === 'timerG') this.#intervalG = ms;
+    if (ms === 0) {
+      this.apply(name as InviteServerEvent);
+      return;
+    }
+    this.#timers.set(name, this.context.wheel.start(ms, this.context.clock.now(), this, name));
+  }
+
+  #transmit(): void {
+    if (this.#last !== undefined && !this.replyFlow.send(this.#last)) this.apply('transportError');
+  }
+
+  #terminate(): void {
+    this.state = 'Terminated';
+    for (const timer of this.#timers.values()) this.context.wheel.stop(timer);
+    this.#timers.clear();
+    this.owner.onInviteTerminated(this);
+  }
+}

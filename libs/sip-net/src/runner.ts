@@ -1,0 +1,298 @@
+import { BoundedMap } from '@rollcall/kernel';
+import type { SipRequest, SipResponse } from '@rollcall/sip';
+import {
+  clientKey,
+  clientKeyOf,
+  type ClientTransactionUser,
+  type Flow,
+  isUniqueBranch,
+  legacyAckKeyOf,
+  type ServerTransaction,
+  serverKeyOf,
+  timersFor,
+} from '@rollcall/sip-transaction';
+import {
+  type ClientOwner,
+  type ClientTransaction,
+  InviteClientTransaction,
+  NonInviteClientTransaction,
+} from './client-transaction.ts';
+import { CompletedRing } from './completed.ts';
+import { InviteServerTransaction, type InviteServerOwner } from './invite-server.ts';
+import { NonInviteServerTransaction, type NonInviteServerOwner } from './non-invite-server.ts';
+import type { RunnerContext } from './runner-context.ts';
+import { newToken } from './tokens.ts';
+import { answer, responsePort } from './via-source.ts';
+
+/** RFC 3261 §21.5.4: how long a client that met a full table is asked to stay away, seconds. */
+const RETRY_AFTER_S = 5;
+
+const ignoreOutcome: ClientTransactionUser = { onResponse: () => undefined, onFailure: () => undefined };
+
+/**
+ * Runs the transactions of a front: matches what comes in (RFC 3261 §17.1.3, §17.2.3), interprets the tables of
+ * `sip-transaction`, and keeps the tables bounded. It gets well-formed messages only.
+ *
+ * A non-INVITE request enters the table of pending transactions when its user has not answered it statelessly in the
+ * same turn, and leaves it with its final answer for the ring of completed ones (timer J), which holds no more than key and response.
+ */
+export class TransactionRunner implements NonInviteServerOwner, InviteServerOwner, ClientOwner {
+  readonly #context: RunnerContext;
+  readonly #pending = new Map<string, NonInviteServerTransaction>();
+  readonly #completed: CompletedRing;
+  readonly #invites = new Map<string, InviteServerTransaction>();
+  readonly #statelessInvites: BoundedMap<string, true>;
+  readonly #clients = new Map<string, ClientTransaction>();
+  readonly #flowTo: (flow: Flow, port: number) => Flow;
+
+  /** @param flowTo another UDP port at the address of a flow, for clients without rport. */
+  constructor(context: RunnerContext, flowTo: (flow: Flow, port: number) => Flow) {
+    this.#context = context;
+    this.#completed = new CompletedRing(context.limits.maxCompletedTransactions);
+    this.#statelessInvites = new BoundedMap(context.limits.maxStatelessInvites);
+    this.#flowTo = flowTo;
+  }
+
+  get sizes(): { pending: number; completed: number; invites: number; clients: number } {
+    return {
+      pending: this.#pending.size,
+      completed: this.#completed.size,
+      invites: this.#invites.size,
+      clients: this.#clients.size,
+    };
+  }
+
+  receiveRequest(request: SipRequest, flow: Flow): void {
+    const { counters } = this.#context;
+    counters.requestsIn += 1;
+    switch (request.method) {
+      case 'ACK':
+        this.#receiveAck(request, flow);
+        return;
+      case 'CANCEL':
+        this.#receiveCancel(request, flow);
+        return;
+      case 'INVITE':
+        this.#receiveInvite(request, flow);
+        return;
+      default:
+        this.#receiveNonInvite(request, flow);
+    }
+  }
+
+  receiveResponse(response: SipResponse, flow: Flow): void {
+    const { counters, user } = this.#context;
+    counters.responsesIn += 1;
+    // §18.1.2 wants the sent-by compared with ours; our branches are unguessable and say the same more strictly.
+    const key = clientKeyOf(response);
+    const client = key === undefined ? undefined : this.#clients.get(key);
+    if (client !== undefined) {
+      client.receive(response);
+      return;
+    }
+    counters.strayResponses += 1; // RFC 6026 §8.9: dropped, unless the user wants to see it
+    if (key?.startsWith('INVITE') === true && response.status >= 200 && response.status < 300) {
+      user.onStrayResponse?.(response, flow);
+    }
+  }
+
+  startClient(flow: Flow, method: string, branch: string, message: string, user: ClientTransactionUser): ClientTransaction {
+    const { limits, counters } = this.#context;
+    const key = clientKey(branch, method);
+    const Machine = method === 'INVITE' ? InviteClientTransaction : NonInviteClientTransaction;
+    const client = new Machine(key, branch, flow, message, user, this, this.#context);
+    if (this.#clients.size >= limits.maxClientTransactions) {
+      counters.clientTransactionsRefused += 1;
+      client.end();
+      queueMicrotask(() => {
+        user.onFailure('transport');
+      });
+      return client;
+    }
+    this.#clients.set(key, client);
+    client.begin();
+    return client;
+  }
+
+  startCancel(invite: ClientTransaction, message: string): void {
+    this.startClient(invite.flow, 'CANCEL', invite.branch, message, ignoreOutcome);
+  }
+
+  /** Non-INVITE housekeeping: timer J, the late 100 of RFC 4320, and what its user never answered. */
+  tick(now: number): void {
+    this.#completed.expire(now);
+    this.#context.counters.completedEvicted = this.#completed.evicted;
+    for (const transaction of this.#pending.values()) {
+      const age = now - transaction.since;
+      const times = timersFor(transaction.flow.transport);
+      if (age < times.tryingAfter) return; // the map is in the order of arrival
+      if (age >= (times.first('F') ?? 0)) transaction.end();
+      else if (transaction.state === 'Trying') {
+        transaction.respond(100, answer(transaction.request, transaction.flow, 100));
+      }
+    }
+  }
+
+  stop(): void {
+    for (const client of [...this.#clients.values()]) client.end();
+    for (const invite of [...this.#invites.values()]) invite.end();
+    for (const pending of [...this.#pending.values()]) pending.end();
+    this.#completed.clear();
+    this.#statelessInvites.clear();
+  }
+
+  onCompleted(transaction: NonInviteServerTransaction, message: string): void {
+    this.#pending.delete(transaction.key);
+    const wait = timersFor(transaction.flow.transport).first('J') ?? 0;
+    if (wait === 0) {
+      transaction.apply('timerJ');
+      return;
+    }
+    const due = this.#context.clock.now() + wait;
+    this.#completed.add({ key: transaction.key, message, flow: transaction.replyFlow, due });
+  }
+
+  onTerminated(transaction: NonInviteServerTransaction): void {
+    if (this.#pending.get(transaction.key) === transaction) this.#pending.delete(transaction.key);
+  }
+
+  onInviteTerminated(transaction: InviteServerTransaction): void {
+    if (this.#invites.get(transaction.key) === transaction) this.#invites.delete(transaction.key);
+    if (transaction.legacyAckKey !== undefined) this.#invites.delete(transaction.legacyAckKey);
+  }
+
+  onInviteStateless(transaction: InviteServerTransaction): void {
+    this.#statelessInvites.set(transaction.legacyAckKey ?? transaction.key, true);
+  }
+
+  onClientTerminated(transaction: ClientTransaction): void {
+    if (this.#clients.get(transaction.key) === transaction) this.#clients.delete(transaction.key);
+  }
+
+  #receiveNonInvite(request: SipRequest, flow: Flow): void {
+    const { counters, limits, clock } = this.#context;
+    const key = serverKeyOf(request);
+    if (key === undefined) {
+      counters.malformedDropped += 1;
+      return;
+    }
+    const completed = this.#completed.get(key);
+    if (completed !== undefined) {
+      counters.retransmissionsAbsorbed += 1;
+      completed.flow.send(completed.message); // row Completed/retransmit of the table
+      return;
+    }
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) {
+      counters.retransmissionsAbsorbed += 1;
+      pending.apply('retransmit');
+      return;
+    }
+    if (this.#pending.size >= limits.maxServerTransactions) {
+      this.#refuseFull(request, flow);
+      return;
+    }
+    const transaction = new NonInviteServerTransaction(request, flow, this.#replyFlow(request, flow), key, clock.now(), this);
+    this.#callUser(transaction);
+    if (transaction.state === 'Trying' || transaction.state === 'Proceeding') this.#pending.set(key, transaction);
+  }
+
+  #receiveInvite(request: SipRequest, flow: Flow): void {
+    const { counters, limits } = this.#context;
+    const key = serverKeyOf(request);
+    if (key === undefined) {
+      counters.malformedDropped += 1;
+      return;
+    }
+    const known = this.#invites.get(key);
+    if (known !== undefined) {
+      counters.retransmissionsAbsorbed += 1;
+      known.apply('retransmit');
+      return;
+    }
+    if (this.#invites.size >= limits.maxServerTransactions) {
+      this.#refuseFull(request, flow);
+      return;
+    }
+    const legacyAckKey = legacyAckKeyOf(request);
+    const replyFlow = this.#replyFlow(request, flow);
+    const transaction = new InviteServerTransaction(request, flow, replyFlow, key, legacyAckKey, this, this.#context);
+    this.#invites.set(key, transaction);
+    if (legacyAckKey !== undefined) this.#invites.set(legacyAckKey, transaction);
+    this.#callUser(transaction);
+    transaction.awaitAnswer();
+  }
+
+  #receiveAck(request: SipRequest, flow: Flow): void {
+    const { user, counters } = this.#context;
+    const key = serverKeyOf(request);
+    const invite = key === undefined ? undefined : this.#invites.get(key);
+    if (invite !== undefined && this.#acknowledges(request, invite)) {
+      if (invite.acknowledge()) this.#guard(() => { user.onAck(request, flow); });
+      return;
+    }
+    if (key !== undefined && this.#statelessInvites.has(key)) {
+      counters.retransmissionsAbsorbed += 1;
+      return;
+    }
+    this.#guard(() => { user.onAck(request, flow); });
+  }
+
+  /** §17.2.3: for an RFC 2543 client the To tag of the ACK must be that of the response. */
+  #acknowledges(request: SipRequest, invite: InviteServerTransaction): boolean {
+    const via = request.topVia();
+    if (via.ok && isUniqueBranch(via.value.branch)) return true;
+    const to = request.to();
+    const tag = to.ok ? to.value.tag : undefined;
+    return tag === undefined || invite.lastResponse?.includes(`tag=${tag}`) === true;
+  }
+
+  /** RFC 3261 §9.2. Both answers are given without state: a retransmission finds the INVITE as this one did, or not. */
+  #receiveCancel(request: SipRequest, flow: Flow): void {
+    const key = serverKeyOf(request, 'INVITE');
+    const invite = key === undefined ? undefined : this.#invites.get(key);
+    const to = this.#replyFlow(request, flow);
+    if (invite === undefined) {
+      to.send(answer(request, flow, 481, { toTag: newToken() }));
+      return;
+    }
+    to.send(answer(request, flow, 200, { toTag: newToken() }));
+    const { onCancel } = invite;
+    if (invite.state === 'Proceeding' && onCancel !== undefined) {
+      delete invite.onCancel; // a retransmitted CANCEL is answered and says nothing new
+      this.#guard(onCancel);
+    }
+  }
+
+  #refuseFull(request: SipRequest, flow: Flow): void {
+    this.#context.counters.serverTransactionsRefused += 1;
+    const headers = `Retry-After: ${String(RETRY_AFTER_S)}\r\n`;
+    this.#replyFlow(request, flow).send(answer(request, flow, 503, { toTag: newToken(), headers }));
+  }
+
+  #replyFlow(request: SipRequest, flow: Flow): Flow {
+    if (flow.reliable) return flow;
+    const port = responsePort(request, flow);
+    return port === flow.remote.port ? flow : this.#flowTo(flow, port);
+  }
+
+  /** The last net under the user's own error handling: one request may fail, the process goes on. */
+  #callUser(transaction: ServerTransaction): void {
+    try {
+      this.#context.user.onRequest(transaction);
+    } catch (error) {
+      this.#context.counters.userErrors += 1;
+      this.#context.log.error({ err: error, method: transaction.request.method }, 'request handler threw');
+      transaction.respond(500, answer(transaction.request, transaction.flow, 500, { toTag: newToken() }));
+    }
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#context.counters.userErrors += 1;
+      this.#context.log.error({ err: error }, 'front user threw');
+    }
+  }
+}

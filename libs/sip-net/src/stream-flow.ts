@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net';
+import type { ParseProblem } from '@rollcall/sip';
+import type { Endpoint, Flow, TransportName } from '@rollcall/sip-transaction';
+import { plainAddress } from './addresses.ts';
+import { FramedSocket, type FramedSocketLimits, type FramedSocketUser, type StreamEnd } from './framed-socket.ts';
+import type { TimerWheel } from './timer-wheel.ts';
+
+export interface StreamFlowOwner {
+  onMessage(raw: string, flow: StreamFlow): void;
+  onPing(flow: StreamFlow): void;
+  onFramingProblem(problem: ParseProblem, raw: string | undefined, flow: StreamFlow): void;
+  onEnd(flow: StreamFlow, reason: StreamEnd): void;
+}
+
+/** What wants to know that a flow has died: the client transactions on it. */
+export interface FlowDependant {
+  onFlowClosed(): void;
+}
+
+/** A connection as a flow. Its id is the connection number, so that it is never used twice in one process. */
+export class StreamFlow implements Flow, FramedSocketUser {
+  readonly reliable = true;
+  readonly remote: Endpoint;
+  /** Client transactions in progress on this flow. */
+  readonly dependants = new Set<FlowDependant>();
+  readonly #framed: FramedSocket;
+  readonly #owner: StreamFlowOwner;
+
+  constructor(
+    readonly id: string,
+    readonly transport: TransportName,
+    socket: Socket,
+    remote: Endpoint,
+    readonly local: Endpoint,
+    readonly advertised: Endpoint,
+    limits: FramedSocketLimits,
+    wheel: TimerWheel,
+    now: () => number,
+    owner: StreamFlowOwner,
+  ) {
+    this.remote = { address: plainAddress(remote.address), port: remote.port };
+    this.#owner = owner;
+    this.#framed = new FramedSocket(socket, limits, wheel, now, this);
+  }
+
+  get open(): boolean {
+    return this.#framed.open;
+  }
+
+  awaitFirstByte(): void {
+    this.#framed.awaitFirstByte();
+  }
+
+  send(message: string): boolean {
+    return this.#framed.write(message);
+  }
+
+  close(): void {
+    this.#framed.close();
+  }
+
+  onMessage(raw: string): void {
+    this.#owner.onMessage(raw, this);
+  }
+
+  onPing(): void {
+    this.#owner.onPing(this);
+  }
+
+  onFramingProblem(problem: ParseProblem, raw: string | undefined): void {
+    this.#owner.onFramingProblem(problem, raw, this);
+  }
+
+  onEnd(reason: StreamEnd): void {
+    this.#owner.onEnd(this, reason);
+    const dependants = [...this.dependants];
+    this.dependants.clear();
+    for (const dependant of dependants) dependant.onFlowClosed();
+  }
+}

@@ -1,0 +1,158 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import type { Endpoint, Flow } from '@rollcall/sip-transaction';
+import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
+import type { FrontCounters } from './counters.ts';
+import { UdpSender } from './udp-sender.ts';
+
+/** Socket buffers: a burst of thousands of datagrams must outlive a pause of the event loop. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+const CR = 0x0d;
+const LF = 0x0a;
+/** The first octet of a STUN message is 0 or 1 (RFC 7983 §7: below 4); no SIP message begins so. */
+const LOWEST_SIP_OCTET = 0x20;
+
+export interface UdpOptions {
+  readonly index: number;
+  readonly host: string;
+  readonly port: number;
+  readonly advertised: Endpoint | undefined;
+  readonly counters: FrontCounters;
+  onDatagram(raw: string, flow: Flow): void;
+}
+
+/** One UDP socket. Its flows have no table: listener, address and port are the flow (RFC 5626 §3). */
+export class UdpListener {
+  readonly transport = 'udp' as const;
+  local: Endpoint;
+  advertised: Endpoint;
+  readonly index: number;
+  readonly #options: UdpOptions;
+  readonly #socket: Socket;
+  readonly #sender: UdpSender;
+  open = false;
+
+  constructor(options: UdpOptions) {
+    this.#options = options;
+    this.index = options.index;
+    this.local = { address: options.host, port: options.port };
+    this.advertised = options.advertised ?? this.local;
+    this.#socket = createSocket({
+      type: isIPv6(options.host) ? 'udp6' : 'udp4',
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+      sendBufferSize: SOCKET_BUFFER_BYTES,
+      // Destinations are addresses; without this each send would go through dns.lookup and the next tick.
+      lookup: (host, _options, callback) => {
+        callback(null, host, isIPv6(host) ? 6 : 4);
+      },
+    });
+    const { counters } = options;
+    this.#sender = new UdpSender(this.#socket, (error) => {
+      if (error === null) counters.datagramsOut += 1;
+      else counters.datagramsFailed += 1;
+    });
+  }
+
+  /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.once('error', reject);
+      this.#socket.bind({ port: this.#options.port, address: this.#options.host, exclusive: true }, () => {
+        this.#socket.off('error', reject);
+        resolve();
+      });
+    });
+    this.local = { address: this.#options.host, port: this.#socket.address().port };
+    this.advertised = this.#options.advertised ?? this.local;
+    this.open = true;
+    this.#socket.on('error', () => {
+      this.#options.counters.datagramsFailed += 1;
+    });
+    this.#socket.on('message', (data, source) => {
+      this.#receive(data, source);
+    });
+  }
+
+  flowTo(remote: Endpoint): Flow {
+    return new UdpFlow(this, remote);
+  }
+
+  /** The flow that an id of the form `u<listener>-<address hex>-<port>` names. */
+  flowOf(id: string): Flow | undefined {
+    const [, hex = '', port = ''] = id.split('-');
+    const address = addressFromHex(hex);
+    if (address === undefined || !/^\d{1,5}$/.test(port)) return undefined;
+    if (Number(port) < 1 || Number(port) > 65_535 || isIPv6(address) !== isIPv6(this.local.address)) return undefined;
+    return new UdpFlow(this, { address, port: Number(port) });
+  }
+
+  send(message: string, remote: Endpoint): boolean {
+    if (!this.open) return false;
+    this.#sender.send(message, remote.port, remote.address);
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    await new Promise<void>((resolve) => {
+      this.#socket.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  #receive(data: Buffer, source: RemoteInfo): void {
+    const { counters } = this.#options;
+    counters.datagramsIn += 1;
+    const first = data[0];
+    if (first === undefined || first === CR || first === LF) {
+      if (isBlank(data)) {
+        counters.keepAlives += 1;
+        return;
+      }
+    } else if (first < LOWEST_SIP_OCTET) {
+      counters.notSip += 1;
+      return;
+    }
+    this.#options.onDatagram(data.latin1Slice(), new UdpFlow(this, { address: plainAddress(source.address), port: source.port }));
+  }
+}
+
+const isBlank = (data: Buffer): boolean => data.every((octet) => octet === CR || octet === LF);
+
+class UdpFlow implements Flow {
+  readonly transport = 'udp' as const;
+  readonly reliable = false;
+  readonly #listener: UdpListener;
+  readonly remote: Endpoint;
+
+  constructor(listener: UdpListener, remote: Endpoint) {
+    this.#listener = listener;
+    this.remote = remote;
+  }
+
+  get id(): string {
+    return `u${String(this.#listener.index)}-${addressHex(this.remote.address)}-${String(this.remote.port)}`;
+  }
+
+  get local(): Endpoint {
+    return this.#listener.local;
+  }
+
+  get advertised(): Endpoint {
+    return this.#listener.advertised;
+  }
+
+  get open(): boolean {
+    return this.#listener.open;
+  }
+
+  send(message: string): boolean {
+    return this.#listener.send(message, this.remote);
+  }
+
+  close(): void {
+    // A UDP flow has nothing to close.
+  }
+}

@@ -1,4 +1,6 @@
-import { endpoint } from './endpoint.ts';
+import type { Sentinels } from './endpoint.ts';
+import { endpoint, sentinels } from './endpoint.ts';
+import type { Endpoint } from './field.ts';
 import { choice, integer, list, MAX_PORT, optional, secret, string, url } from './field.ts';
 
 /** Settings that every service has; spread into `defineConfig({ ...opsSettings, ...redisSettings, … })`. */
@@ -33,7 +35,7 @@ export const redisSettings = {
   },
   redisSentinels: {
     env: 'ROLLCALL_REDIS_SENTINELS',
-    type: optional(string({ pattern: /^[A-Za-z0-9._-]+@[^@]+$/, what: 'name@host:port,host:port' })),
+    type: optional(sentinels()),
     help: 'Sentinels as name@host:port,host:port, where name is the name of the primary that they watch.',
   },
   redisCluster: {
@@ -42,6 +44,37 @@ export const redisSettings = {
     help: 'Some nodes of a Redis Cluster; the others are learnt from them.',
   },
 } as const;
+
+/** Where the store is, in the shape that `connectStore` takes: a Cluster before Sentinels before one Redis. */
+export type RedisAddress =
+  | { readonly url: string }
+  | { readonly sentinel: Sentinels & RedisCredentials & { readonly db: number } }
+  | { readonly cluster: { readonly nodes: readonly Endpoint[] } & RedisCredentials };
+
+interface RedisCredentials {
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** What `redisSettings` say, as one address; the URL gives user and password in all three cases. */
+export function redisAddress(config: {
+  readonly redisUrl: string;
+  readonly redisSentinels: Sentinels | undefined;
+  readonly redisCluster: readonly Endpoint[] | undefined;
+}): RedisAddress {
+  const { redisUrl, redisSentinels, redisCluster } = config;
+  if (redisSentinels === undefined && redisCluster === undefined) return { url: redisUrl };
+  const { username, password, pathname } = new URL(redisUrl);
+  const credentials: RedisCredentials = {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+  };
+  if (redisCluster !== undefined) return { cluster: { nodes: redisCluster, ...credentials } };
+  const db = Number(pathname.slice(1));
+  return {
+    sentinel: { ...(redisSentinels as Sentinels), ...credentials, db: Number.isInteger(db) ? db : 0 },
+  };
+}
 
 /** At least as many characters as a 128-bit key has hex digits. */
 const MIN_SECRET_LENGTH = 16;

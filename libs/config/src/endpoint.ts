@@ -45,6 +45,36 @@ function readListener(text: string): Listener | undefined {
   return bare === undefined ? undefined : { ...base, advertised: { address: bare.host, port: bare.port } };
 }
 
+/** Sentinels and the name of the primary that they watch. */
+export interface Sentinels {
+  readonly name: string;
+  readonly sentinels: readonly Endpoint[];
+}
+
+function readSentinels(text: string): Result<Sentinels, string> {
+  const wrong = err('is not name@host:port,host:port');
+  const at = text.indexOf('@');
+  if (at <= 0) return wrong;
+  const sentinels: Endpoint[] = [];
+  for (const part of text.slice(at + 1).split(',')) {
+    const one = readEndpoint(part.trim());
+    if (one === undefined) return wrong;
+    sentinels.push(one);
+  }
+  return ok({ name: text.slice(0, at), sentinels });
+}
+
+/** `name@host:port,host:port`. */
+export function sentinels(): Field<Sentinels> {
+  return {
+    type: 'name@host:port,host:port',
+    secret: false,
+    optional: false,
+    parse: readSentinels,
+    print: (value) => `${value.name}@${value.sentinels.map(printEndpoint).join(',')}`,
+  };
+}
+
 /** `host:port`, or `host:port/advertised` where the advertised address may carry its own port. */
 export function listener(): Field<Listener> {
   return {

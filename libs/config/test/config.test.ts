@@ -15,10 +15,12 @@ import {
   optional,
   otelEnvironment,
   printableConfig,
+  redisAddress,
   redisSettings,
   replicas,
   secret,
   secretSettings,
+  sentinels,
   string,
   url,
 } from '../src/index.ts';
@@ -112,6 +114,22 @@ describe('fields', () => {
         ],
       }),
     ).toBe('[::1]:1,b:2');
+  });
+});
+
+describe('redisAddress', () => {
+  const base = { redisUrl: 'redis://u:p%40w@h:6379/2', redisSentinels: undefined, redisCluster: undefined };
+  it('is one Redis, Sentinels or a Cluster, with the credentials of the URL', () => {
+    const nodes = [{ host: 'a', port: 1 }];
+    expect(redisAddress(base)).toEqual({ url: base.redisUrl });
+    expect(redisAddress({ ...base, redisCluster: nodes })).toEqual({
+      cluster: { nodes, username: 'u', password: 'p@w' },
+    });
+    check(sentinels(), 'main@a:1', { name: 'main', sentinels: nodes });
+    check(sentinels(), 'a:1', { error: 'is not name@host:port,host:port' });
+    expect(redisAddress({ ...base, redisSentinels: { name: 'main', sentinels: nodes } })).toEqual({
+      sentinel: { name: 'main', sentinels: nodes, username: 'u', password: 'p@w', db: 2 },
+    });
   });
 });
 

@@ -55,7 +55,7 @@ describe('an API app', () => {
     expect((await app.inject('/things/a?limit=5')).json()).toEqual({ id: 'a', limit: 5 });
     expect((await app.inject('/things/a')).json()).toEqual({ id: 'a', limit: 3 });
     const refused = await app.inject('/things/a?limit=x&more=1');
-    expect(refused.headers['content-type']).toBe('application/problem+json');
+    expect(refused.headers['content-type']).toBe('application/problem+json; charset=utf-8');
     expect(refused.json<Problem>()).toMatchObject({ type: '/problems/invalid-request', status: 400 });
     expect(refused.json<Problem>().errors?.map((error) => error.at)).toContain('query/limit');
     expect(answers).toEqual([
@@ -82,7 +82,7 @@ describe('an API app', () => {
       const problem = JSON.parse(body) as Problem;
       expect([statusCode, headers['content-type'], problem.type, problem.title]).toEqual([
         PROBLEMS[id].status,
-        'application/problem+json',
+        'application/problem+json; charset=utf-8',
         `/problems/${id}`,
         PROBLEMS[id].title,
       ]);
@@ -105,8 +105,6 @@ describe('an API app', () => {
   });
 
   it('A08 documents each problem that a route may answer', () => {
-    const { app } = start();
-    app;
     expect(problemsOf({ schema: { body: {} }, config: { api: { problems: ['conflict'] } } })).toEqual([
       'invalid-request',
       'conflict',

@@ -5,7 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Route
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { ProblemId } from '../problems.ts';
 import { describeProblem, PROBLEM_TYPE, ProblemError } from '../problems.ts';
-import { SECURITY_HEADERS } from '../security-headers.ts';
+import { ANSWER_HEADERS } from './headers.ts';
 import type { ApiLog } from './errors.ts';
 import { asProblem, sendProblem } from './errors.ts';
 import { RouteTable } from './route-table.ts';
@@ -137,7 +137,7 @@ export function buildApi(options: ApiOptions) {
   });
   answerUnknownPaths(app);
   app.addHook('onRequest', (_request, reply, done) => {
-    void reply.headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store' });
+    void reply.headers(ANSWER_HEADERS);
     done();
   });
   const { onAnswer } = options;

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemId } from '../problems.ts';
 import { describeProblem, PROBLEM_TYPE, ProblemError } from '../problems.ts';
+import { ANSWER_HEADERS } from './headers.ts';
 
 /** A log, as narrow as this package needs it. */
 export interface ApiLog {
@@ -43,5 +44,7 @@ export function sendProblem(
   const body = describeProblem(problem.id, problem.detail, `urn:uuid:${request.id}`, problem.errors);
   // A client that could not be understood may be in the middle of its body; nothing more is read from it.
   if (problem.id === 'content-too-large') void reply.header('connection', 'close');
-  return reply.code(body.status).headers(problem.headers).type(PROBLEM_TYPE).send(body);
+  // A URL that cannot be decoded never reaches the hook that sets these.
+  void reply.headers({ ...ANSWER_HEADERS, ...problem.headers });
+  return reply.code(body.status).type(PROBLEM_TYPE).send(body);
 }

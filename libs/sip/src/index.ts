@@ -1,3 +1,28 @@
-/** Placeholder of the public surface; see the owner of this package. */
-export interface SipRequest { readonly kind: 'request'; readonly raw: string; readonly method: string }
-export interface SipResponse { readonly kind: 'response'; readonly raw: string; readonly status: number }
+export * from './display.ts';
+export * from './framer.ts';
+export { isIpv6 } from './grammar/host.ts';
+export { Params } from './grammar/params.ts';
+export type { DigestCredentials } from './headers/credentials.ts';
+export { MALFORMED_EXPIRES, MAX_DELTA_SECONDS } from './headers/name-addr.ts';
+export type { Contact, NameAddr } from './headers/name-addr.ts';
+export { HEADERS } from './headers/registry.ts';
+export type { HeaderSpec, KnownHeader } from './headers/registry.ts';
+export type { CSeq, EventHeader, MediaRange } from './headers/simple.ts';
+export { MAGIC_COOKIE, viaFrom } from './headers/via.ts';
+export type { Via } from './headers/via.ts';
+export * from './message/check.ts';
+export * from './message/edit.ts';
+export { LIMITS } from './message/limits.ts';
+export type { LineIndex } from './message/line-index.ts';
+export type { Contacts, HeaderLine, OptionHeader, Parsed } from './message/message.ts';
+export * from './message/parse.ts';
+export * from './message/request.ts';
+export * from './message/respond.ts';
+export * from './message/response.ts';
+export * from './methods.ts';
+export type { ParseProblem } from './problem.ts';
+export * from './status.ts';
+export * from './uri/compare.ts';
+export { escapeUser, normalizeEscapes, unescapeUser } from './uri/escape.ts';
+export { asSipUri, parseUri } from './uri/uri.ts';
+export type { OtherUri, SipUri, TelUri, Uri } from './uri/uri.ts';

@@ -1,0 +1,243 @@
+/** Messages out of a byte stream (RFC 3261 §7.5, §18.3; RFC 5626 §3.5.1). */
+import { COLON, CR, LF, isWsp } from './grammar/chars.ts';
+import { readDigits, skipLws, spells, trimEnd, unfold } from './grammar/scan.ts';
+import { tooLarge } from './message/line-index.ts';
+import { parseMessage } from './message/parse.ts';
+import { flaw } from './problem.ts';
+import type { ParseProblem } from './problem.ts';
+
+export interface FramerLimits {
+  /** Start line, header fields and the empty line, octets. */
+  readonly maxHeaderBytes: number;
+  readonly maxBodyBytes: number;
+}
+
+export type FramerEvent =
+  /** One whole message, head and body. */
+  | { readonly kind: 'message'; readonly raw: string }
+  /** A CRLFCRLF between messages: the ping of RFC 5626 §3.5.1, to be answered with CRLF. */
+  | { readonly kind: 'keepalive' }
+  /**
+   * The stream can no longer be cut into messages: refuse `problem.request` if it is there, and close the stream.
+   * `raw` is the head, when there is a whole one. The framer yields nothing more.
+   */
+  | { readonly kind: 'problem'; readonly problem: ParseProblem; readonly raw?: string };
+
+const KEEPALIVE: FramerEvent = { kind: 'keepalive' };
+const PING = '\r\n\r\n';
+
+/** How far the end of the head has been seen: within a line, after its LF, after a CR behind that. */
+const WITHIN = 0;
+const AFTER_LF = 1;
+const AFTER_LF_CR = 2;
+
+/**
+ * Cuts a stream into messages. The events do not depend on how the stream was cut into chunks, and the work is
+ * linear in its length: no octet is looked at again when the next chunk comes.
+ */
+export class StreamFramer {
+  private readonly limits: FramerLimits;
+  /** Chunks of the message that is not complete yet. */
+  private parts: string[] = [];
+  private size = 0;
+  private state: 'between' | 'head' | 'body' | 'broken' = 'between';
+  /** Octets of CRLFCRLF seen since the last message or keep-alive. */
+  private pinged = 0;
+  private tail = WITHIN;
+  /** In 'body': octets of the whole message. */
+  private wanted = 0;
+
+  constructor(limits: FramerLimits) {
+    this.limits = limits;
+  }
+
+  /** Octets held of a message that is not complete yet. */
+  get pending(): number {
+    return this.size;
+  }
+
+  push(chunk: string): FramerEvent[] {
+    const events: FramerEvent[] = [];
+    let at = 0;
+    while (at < chunk.length && this.state !== 'broken') {
+      if (this.state === 'between') at = this.skipBetween(chunk, at, events);
+      else if (this.state === 'head') at = this.readHead(chunk, at, events);
+      else at = this.readBody(chunk, at, events);
+    }
+    return events;
+  }
+
+  /** CRLF before a start line is ignored (RFC 3261 §7.5); two of them are a ping. */
+  private skipBetween(chunk: string, at: number, events: FramerEvent[]): number {
+    let i = at;
+    for (; i < chunk.length; i += 1) {
+      const code = chunk.charCodeAt(i);
+      if (code !== CR && code !== LF) {
+        this.pinged = 0;
+        this.state = 'head';
+        this.tail = WITHIN;
+        return i;
+      }
+      if (code !== PING.charCodeAt(this.pinged)) this.pinged = code === CR ? 1 : 0;
+      else this.pinged += 1;
+      if (this.pinged === PING.length) {
+        events.push(KEEPALIVE);
+        this.pinged = 0;
+      }
+    }
+    return i;
+  }
+
+  private readHead(chunk: string, at: number, events: FramerEvent[]): number {
+    const end = this.findHeadEnd(chunk, at);
+    const size = this.size + (end < 0 ? chunk.length : end) - at;
+    // an incomplete head needs at least one octet more
+    if (end < 0 ? size >= this.limits.maxHeaderBytes : size > this.limits.maxHeaderBytes) {
+      const { maxHeaderBytes } = this.limits;
+      return this.fail(
+        tooLarge('head-too-large', maxHeaderBytes, 'the head', maxHeaderBytes),
+        undefined,
+        chunk,
+        events,
+      );
+    }
+    if (end < 0) return this.keep(chunk, at, chunk.length);
+    const head = this.take(chunk, at, end);
+    const length = contentLength(head);
+    if (typeof length !== 'number') return this.fail(length, head, chunk, events);
+    if (length > this.limits.maxBodyBytes) {
+      const problem = flaw('body-too-large', head.length, `a body of ${String(length)} octets`, 413).error;
+      return this.fail({ ...problem, header: 'content-length' }, head, chunk, events);
+    }
+    if (length <= chunk.length - end)
+      return this.emit(
+        head.length === end - at ? chunk.slice(at, end + length) : head + chunk.slice(end, end + length),
+        end + length,
+        events,
+      );
+    this.keep(head, 0, head.length);
+    this.wanted = head.length + length;
+    this.state = 'body';
+    return end;
+  }
+
+  private readBody(chunk: string, at: number, events: FramerEvent[]): number {
+    const end = at + this.wanted - this.size;
+    if (end > chunk.length) return this.keep(chunk, at, chunk.length);
+    return this.emit(this.take(chunk, at, end), end, events);
+  }
+
+  /** Offset after the empty line, or -1; the same line ends as in `parseMessage`. */
+  private findHeadEnd(chunk: string, from: number): number {
+    let at = from;
+    for (;;) {
+      if (this.tail === AFTER_LF) {
+        const code = chunk.charCodeAt(at);
+        if (code === LF) return at + 1;
+        this.tail = code === CR ? AFTER_LF_CR : WITHIN;
+        if (this.tail === AFTER_LF_CR) at += 1;
+        if (at >= chunk.length) return -1;
+      }
+      if (this.tail === AFTER_LF_CR) {
+        if (chunk.charCodeAt(at) === LF) return at + 1;
+        this.tail = WITHIN;
+      }
+      const lf = chunk.indexOf('\n', at);
+      if (lf < 0) return -1;
+      at = lf + 1;
+      this.tail = AFTER_LF;
+      if (at >= chunk.length) return -1;
+    }
+  }
+
+  private keep(chunk: string, at: number, end: number): number {
+    this.parts.push(at === 0 && end === chunk.length ? chunk : chunk.slice(at, end));
+    this.size += end - at;
+    return end;
+  }
+
+  private take(chunk: string, at: number, end: number): string {
+    const last = chunk.slice(at, end);
+    if (this.parts.length === 0) return last;
+    const whole = this.parts.join('') + last;
+    this.parts = [];
+    this.size = 0;
+    return whole;
+  }
+
+  private emit(raw: string, next: number, events: FramerEvent[]): number {
+    events.push({ kind: 'message', raw });
+    this.state = 'between';
+    this.pinged = 0;
+    return next;
+  }
+
+  private fail(
+    problem: ParseProblem,
+    head: string | undefined,
+    chunk: string,
+    events: FramerEvent[],
+  ): number {
+    this.state = 'broken';
+    this.parts = [];
+    this.size = 0;
+    if (head === undefined) {
+      events.push({ kind: 'problem', problem });
+    } else {
+      const parsed = parseMessage(head);
+      const request = parsed.ok
+        ? parsed.value.kind === 'request'
+          ? parsed.value
+          : undefined
+        : parsed.error.request;
+      events.push({ kind: 'problem', problem: { ...problem, request }, raw: head });
+    }
+    return chunk.length;
+  }
+}
+
+/** The Content-Length of a whole head; a problem when it is missing, malformed, or there are two of them. */
+function contentLength(head: string): number | ParseProblem {
+  let found = -1;
+  let line = 0;
+  while (line < head.length) {
+    let lf = head.indexOf('\n', line);
+    const code = head.charCodeAt(line) | 0x20;
+    if (code === 0x63 || code === 0x6c) {
+      const colon = contentLengthColon(head, line);
+      if (colon >= 0) {
+        while (isWsp(head.charCodeAt(lf + 1))) lf = head.indexOf('\n', lf + 1);
+        const value = lengthValue(head, colon + 1, lf);
+        if (value < 0) return lengthProblem('number', line, 'not a number');
+        // RFC 4475 §3.3.9: nobody knows how many octets are supposed to be here
+        if (found >= 0) return lengthProblem('header-repeated', line, 'more than one Content-Length');
+        found = value;
+      }
+    }
+    line = lf + 1;
+  }
+  // RFC 3261 §18.3: "The Content-Length header field MUST be used with stream oriented transports"
+  return found >= 0
+    ? found
+    : lengthProblem('content-length-missing', head.length, 'no Content-Length on a stream');
+}
+
+const lengthProblem = (code: string, at: number, detail: string): ParseProblem => ({
+  ...flaw(code, at, detail).error,
+  header: 'content-length',
+});
+
+/** Offset of the colon when the line that begins at `at` is a Content-Length; -1 otherwise. */
+function contentLengthColon(head: string, at: number): number {
+  const long = spells(head, at, at + 14, 'content-length');
+  if (!long && !spells(head, at, at + 1, 'l')) return -1;
+  const colon = skipLws(head, at + (long ? 14 : 1), head.length);
+  return head.charCodeAt(colon) === COLON ? colon : -1;
+}
+
+function lengthValue(head: string, at: number, end: number): number {
+  const text = unfold(head.slice(at, end));
+  const stop = text.endsWith('\r') ? text.length - 1 : text.length;
+  const start = skipLws(text, 0, stop);
+  return readDigits(text, start, trimEnd(text, start, stop));
+}

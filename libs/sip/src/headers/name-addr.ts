@@ -1,0 +1,171 @@
+/** From, To, Contact, Route, Record-Route, Path, P-Asserted-Identity: name-addr / addr-spec with parameters. */
+import {
+  COLON,
+  COMMA,
+  DQUOTE,
+  LAQUOT,
+  QUESTION,
+  RAQUOT,
+  SEMI,
+  TOKEN,
+  isIn,
+  isWsp,
+} from '../grammar/chars.ts';
+import { NO_PARAMS, findMark, markedText, markedValue, paramsOf, scanParams } from '../grammar/params.ts';
+import type { Params } from '../grammar/params.ts';
+import { readDigits, scanQuoted, skipLws, trimEnd, unquote } from '../grammar/scan.ts';
+import { flaw, good } from '../problem.ts';
+import type { Read } from '../problem.ts';
+import { readUri } from '../uri/uri.ts';
+import type { Uri } from '../uri/uri.ts';
+
+/** (name-addr / addr-spec) *( SEMI generic-param ) */
+export interface NameAddr {
+  /** Without quotes and backslashes; octets. Absent when there is none. */
+  readonly display?: string | undefined;
+  readonly uri: Uri;
+  readonly uriText: string;
+  /** Header parameters, not those of the URI. */
+  readonly params: Params;
+  readonly tag?: string | undefined;
+  /** The whole value as received. */
+  readonly text: string;
+}
+
+/** A value of Contact with its own parameters read. */
+export interface Contact extends NameAddr {
+  /** qvalue in thousandths, 0 to 1000. */
+  readonly q?: number | undefined;
+  /** Seconds, clamped to 2^32-1; 3600 when the parameter is there but malformed (RFC 3261 §10.2.1.1). */
+  readonly expires?: number | undefined;
+  /** The parameters other than q and expires, `;...` as received; '' when there are none. */
+  readonly paramsText: string;
+}
+
+/** delta-seconds is at most 2^32-1 (RFC 3261 §20.19). */
+export const MAX_DELTA_SECONDS = 2 ** 32 - 1;
+/** "Malformed values SHOULD be treated as equivalent to 3600" (RFC 3261 §10.2.1.1). */
+export const MALFORMED_EXPIRES = 3600;
+
+interface Address {
+  readonly display: string | undefined;
+  readonly uri: Uri;
+  readonly uriText: string;
+}
+
+/** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
+export function readNameAddr(raw: string, at: number, end: number): Read<NameAddr> {
+  const start = skipLws(raw, at, end);
+  const address = readAddress(raw, start, end);
+  if (!address.ok) return address;
+  const { display, uri, uriText } = address.value;
+  const stop = scanParams(raw, address.next, end);
+  if (stop < 0) return flaw('params', ~stop, 'not a header parameter, or one given twice');
+  const textEnd = trimEnd(raw, address.next, stop);
+  if (textEnd === address.next) {
+    return good(
+      { display, uri, uriText, params: NO_PARAMS, tag: undefined, text: raw.slice(start, textEnd) },
+      stop,
+    );
+  }
+  const mark = findMark(raw, 'tag');
+  const tag = mark < 0 ? undefined : markedValue(raw, mark);
+  if (tag === '') return flaw('tag', address.next, 'a tag without a value');
+  const params = paramsOf(raw, skipLws(raw, address.next, textEnd), textEnd);
+  return good({ display, uri, uriText, params, tag, text: raw.slice(start, textEnd) }, stop);
+}
+
+/** contact-param = (name-addr / addr-spec) *( SEMI contact-params ) */
+export function readContact(raw: string, at: number, end: number): Read<Contact> {
+  const read = readNameAddr(raw, at, end);
+  if (!read.ok) return read;
+  const { display, uri, uriText, params, tag, text } = read.value;
+  if (params === NO_PARAMS) {
+    return good(
+      { display, uri, uriText, params, tag, text, q: undefined, expires: undefined, paramsText: '' },
+      read.next,
+    );
+  }
+  // the marks of the parameters are still those that readNameAddr left
+  const qMark = findMark(raw, 'q');
+  const expiresMark = findMark(raw, 'expires');
+  const q = qMark < 0 ? undefined : readQvalue(markedValue(raw, qMark));
+  if (q === -1) return flaw('contact-q', at, 'q is 0 to 1 with at most three decimals');
+  const expires = expiresMark < 0 ? undefined : readDeltaSeconds(markedValue(raw, expiresMark));
+  const paramsText =
+    qMark < 0 && expiresMark < 0
+      ? params.text
+      : markedText(raw, trimEnd(raw, at, read.next), [qMark, expiresMark]);
+  return good({ display, uri, uriText, params, tag, text, q, expires, paramsText }, read.next);
+}
+
+/** delta-seconds = 1*DIGIT, clamped; malformed text counts as 3600. */
+function readDeltaSeconds(text: string): number {
+  const seconds = readDigits(text, 0, text.length);
+  return seconds < 0 ? MALFORMED_EXPIRES : Math.min(seconds, MAX_DELTA_SECONDS);
+}
+
+/** qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ), in thousandths; -1 when it is not one. */
+export function readQvalue(text: string): number {
+  const whole = text.charCodeAt(0) - 0x30;
+  if (text === '' || text.length > 5 || (whole !== 0 && whole !== 1)) return -1;
+  if (text.length === 1) return whole * 1000;
+  if (text.charCodeAt(1) !== 0x2e) return -1;
+  const decimals = text.length === 2 ? 0 : readDigits(text.padEnd(5, '0'), 2, 5);
+  if (decimals < 0) return -1;
+  const q = whole * 1000 + decimals;
+  return q > 1000 ? -1 : q;
+}
+
+/** name-addr = [ display-name ] LAQUOT addr-spec RAQUOT, or addr-spec alone */
+function readAddress(raw: string, at: number, end: number): Read<Address> {
+  const first = raw.charCodeAt(at);
+  if (at >= end) return flaw('address-empty', at, 'an address is missing');
+  if (first === LAQUOT) return readBracketed(raw, at, end, undefined);
+  if (first === DQUOTE) {
+    const quoteEnd = scanQuoted(raw, at, end);
+    if (quoteEnd < 0) return flaw('display-name', ~quoteEnd, 'a quoted display name that does not end');
+    const bracket = skipLws(raw, quoteEnd, end);
+    if (raw.charCodeAt(bracket) !== LAQUOT || bracket >= end)
+      return flaw('name-addr', bracket, 'no "<" after the display name');
+    return readBracketed(raw, bracket, end, unquote(raw, at, quoteEnd));
+  }
+  // display-name = *( token LWS ); departure: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam, Zoiper)
+  let i = at;
+  while (i < end && (isIn(raw.charCodeAt(i), TOKEN) || isWsp(raw.charCodeAt(i)))) i += 1;
+  const code = raw.charCodeAt(i);
+  if (i < end && code === LAQUOT) return readBracketed(raw, i, end, raw.slice(at, trimEnd(raw, at, i)));
+  if (i >= end || code !== COLON) return flaw('display-name', i, 'neither a display name nor a URI');
+  return readBare(raw, at, end);
+}
+
+function readBracketed(
+  raw: string,
+  bracket: number,
+  end: number,
+  display: string | undefined,
+): Read<Address> {
+  let close = bracket + 1;
+  while (close < end && raw.charCodeAt(close) !== RAQUOT) close += 1;
+  if (close >= end) return flaw('name-addr', bracket, 'a "<" that is not closed');
+  const uri = readUri(raw, bracket + 1, close);
+  if (!uri.ok) return uri;
+  return good({ display, uri: uri.value, uriText: uri.value.text }, close + 1);
+}
+
+/**
+ * addr-spec without brackets: "if the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in
+ * angle brackets" (RFC 3261 §20), so that a ";" begins the header parameters.
+ */
+function readBare(raw: string, at: number, end: number): Read<Address> {
+  let stop = at;
+  while (stop < end) {
+    const code = raw.charCodeAt(stop);
+    if (code === SEMI || code === COMMA || isWsp(code)) break;
+    if (code === QUESTION) return flaw('addr-spec', stop, 'a URI with "?" wants angle brackets');
+    stop += 1;
+  }
+  const uri = readUri(raw, at, stop);
+  if (!uri.ok) return uri;
+  return good({ display: undefined, uri: uri.value, uriText: uri.value.text }, stop);
+}

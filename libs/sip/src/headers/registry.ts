@@ -1,0 +1,166 @@
+/**
+ * The header fields that this project knows by name: one row for each. A field that is not here passes through
+ * untouched and in order; a row costs nothing but its name.
+ *
+ * Fields with a parser of their own say so in `grammar`; the typed accessors of a message use the same function.
+ */
+
+/** What is known of one header field. */
+export interface HeaderSpec {
+  /** As it is printed. */
+  readonly name: string;
+  /** Compact form (RFC 3261 §7.3.3, IANA SIP Parameters). */
+  readonly compact?: string;
+  readonly rfc: string;
+  /** True when there may be but one line with one value; more is refused (RFC 3261 §7.3.1, RFC 4475 §3.3.8). */
+  readonly single?: true;
+}
+
+// The first rows are those of every request: their numbers fit into one 31-bit set (see `seen` of a message).
+export const HEADERS = {
+  via: { name: 'Via', compact: 'v', rfc: 'RFC 3261 §20.42' },
+  from: { name: 'From', compact: 'f', rfc: 'RFC 3261 §20.20', single: true },
+  to: { name: 'To', compact: 't', rfc: 'RFC 3261 §20.39', single: true },
+  'call-id': { name: 'Call-ID', compact: 'i', rfc: 'RFC 3261 §20.8', single: true },
+  cseq: { name: 'CSeq', rfc: 'RFC 3261 §20.16', single: true },
+  'max-forwards': { name: 'Max-Forwards', rfc: 'RFC 3261 §20.22', single: true },
+  'content-length': { name: 'Content-Length', compact: 'l', rfc: 'RFC 3261 §20.14', single: true },
+  'content-type': { name: 'Content-Type', compact: 'c', rfc: 'RFC 3261 §20.15', single: true },
+  contact: { name: 'Contact', compact: 'm', rfc: 'RFC 3261 §20.10' },
+  expires: { name: 'Expires', rfc: 'RFC 3261 §20.19', single: true },
+  authorization: { name: 'Authorization', rfc: 'RFC 3261 §20.7' },
+  'proxy-authorization': { name: 'Proxy-Authorization', rfc: 'RFC 3261 §20.28' },
+  route: { name: 'Route', rfc: 'RFC 3261 §20.34' },
+  'record-route': { name: 'Record-Route', rfc: 'RFC 3261 §20.30' },
+  path: { name: 'Path', rfc: 'RFC 3327 §4' },
+  'p-asserted-identity': { name: 'P-Asserted-Identity', rfc: 'RFC 3325 §9.1' },
+  require: { name: 'Require', rfc: 'RFC 3261 §20.32' },
+  'proxy-require': { name: 'Proxy-Require', rfc: 'RFC 3261 §20.29' },
+  supported: { name: 'Supported', compact: 'k', rfc: 'RFC 3261 §20.37' },
+  unsupported: { name: 'Unsupported', rfc: 'RFC 3261 §20.40' },
+  event: { name: 'Event', compact: 'o', rfc: 'RFC 6665 §8.2.1', single: true },
+  accept: { name: 'Accept', rfc: 'RFC 3261 §20.1' },
+  'subscription-state': { name: 'Subscription-State', rfc: 'RFC 6665 §8.2.3', single: true },
+  'sip-if-match': { name: 'SIP-If-Match', rfc: 'RFC 3903 §11.3.2', single: true },
+  'sip-etag': { name: 'SIP-ETag', rfc: 'RFC 3903 §11.3.1', single: true },
+  timestamp: { name: 'Timestamp', rfc: 'RFC 3261 §20.38' },
+  'user-agent': { name: 'User-Agent', rfc: 'RFC 3261 §20.41' },
+  allow: { name: 'Allow', rfc: 'RFC 3261 §20.5' },
+  'accept-contact': { name: 'Accept-Contact', compact: 'a', rfc: 'RFC 3841 §9.2' },
+  'accept-encoding': { name: 'Accept-Encoding', rfc: 'RFC 3261 §20.2' },
+  'accept-language': { name: 'Accept-Language', rfc: 'RFC 3261 §20.3' },
+  'alert-info': { name: 'Alert-Info', rfc: 'RFC 3261 §20.4' },
+  'allow-events': { name: 'Allow-Events', compact: 'u', rfc: 'RFC 6665 §8.2.2' },
+  'authentication-info': { name: 'Authentication-Info', rfc: 'RFC 3261 §20.6' },
+  'call-info': { name: 'Call-Info', rfc: 'RFC 3261 §20.9' },
+  'content-disposition': { name: 'Content-Disposition', rfc: 'RFC 3261 §20.11' },
+  'content-encoding': { name: 'Content-Encoding', compact: 'e', rfc: 'RFC 3261 §20.12' },
+  'content-language': { name: 'Content-Language', rfc: 'RFC 3261 §20.13' },
+  date: { name: 'Date', rfc: 'RFC 3261 §20.17' },
+  'error-info': { name: 'Error-Info', rfc: 'RFC 3261 §20.18' },
+  'feature-caps': { name: 'Feature-Caps', rfc: 'RFC 6809 §4.4' },
+  'flow-timer': { name: 'Flow-Timer', rfc: 'RFC 5626 §10' },
+  identity: { name: 'Identity', compact: 'y', rfc: 'RFC 8224 §4' },
+  'identity-info': { name: 'Identity-Info', compact: 'n', rfc: 'RFC 8224 §13.2' },
+  'in-reply-to': { name: 'In-Reply-To', rfc: 'RFC 3261 §20.21' },
+  'mime-version': { name: 'MIME-Version', rfc: 'RFC 3261 §20.24' },
+  'min-expires': { name: 'Min-Expires', rfc: 'RFC 3261 §20.23' },
+  organization: { name: 'Organization', rfc: 'RFC 3261 §20.25' },
+  'p-preferred-identity': { name: 'P-Preferred-Identity', rfc: 'RFC 3325 §9.2' },
+  priority: { name: 'Priority', rfc: 'RFC 3261 §20.26' },
+  privacy: { name: 'Privacy', rfc: 'RFC 3323 §4.2' },
+  'proxy-authenticate': { name: 'Proxy-Authenticate', rfc: 'RFC 3261 §20.27' },
+  rack: { name: 'RAck', rfc: 'RFC 3262 §7.2' },
+  reason: { name: 'Reason', rfc: 'RFC 3326 §2' },
+  'refer-to': { name: 'Refer-To', compact: 'r', rfc: 'RFC 3515 §2.1' },
+  'referred-by': { name: 'Referred-By', compact: 'b', rfc: 'RFC 3892 §3' },
+  'reject-contact': { name: 'Reject-Contact', compact: 'j', rfc: 'RFC 3841 §9.2' },
+  replaces: { name: 'Replaces', rfc: 'RFC 3891 §6.1' },
+  'reply-to': { name: 'Reply-To', rfc: 'RFC 3261 §20.31' },
+  'request-disposition': { name: 'Request-Disposition', compact: 'd', rfc: 'RFC 3841 §9.1' },
+  'retry-after': { name: 'Retry-After', rfc: 'RFC 3261 §20.33' },
+  rseq: { name: 'RSeq', rfc: 'RFC 3262 §7.1' },
+  server: { name: 'Server', rfc: 'RFC 3261 §20.35' },
+  'service-route': { name: 'Service-Route', rfc: 'RFC 3608 §5' },
+  'session-expires': { name: 'Session-Expires', compact: 'x', rfc: 'RFC 4028 §4' },
+  subject: { name: 'Subject', compact: 's', rfc: 'RFC 3261 §20.36' },
+  'suppress-if-match': { name: 'Suppress-If-Match', rfc: 'RFC 5839 §5.2' },
+  warning: { name: 'Warning', rfc: 'RFC 3261 §20.43' },
+  'www-authenticate': { name: 'WWW-Authenticate', rfc: 'RFC 3261 §20.44' },
+} as const satisfies Record<string, HeaderSpec>;
+
+/** The lower-case long names of the registry. */
+export type KnownHeader = keyof typeof HEADERS;
+
+const ROWS: readonly (readonly [string, HeaderSpec])[] = Object.entries(HEADERS);
+
+/** The number of a header that is not in the registry. */
+export const UNKNOWN = 0;
+
+/** Lower-case names by number; number 0 is no header. */
+const NAMES: readonly string[] = ['', ...ROWS.map(([name]) => name)];
+const BY_NAME = new Map<string, number>(ROWS.map(([name], row) => [name, row + 1]));
+
+/** The lower-case long name of header number `id`. */
+export const headerName = (id: number): string => NAMES[id] ?? '';
+
+/** The number of a header by its lower-case long name; `UNKNOWN` when it is not in the registry. */
+export const headerId = (name: string): number => BY_NAME.get(name) ?? UNKNOWN;
+
+/** Set of headers as bits; only the first 31 rows have one. */
+export const headerBit = (id: number): number => (id > 0 && id <= 31 ? 1 << (id - 1) : 0);
+
+/** The headers that are refused when they come twice. */
+export const SINGLE_BITS: number = ROWS.reduce(
+  (bits, [name, spec]) => (spec.single === true ? bits | headerBit(headerId(name)) : bits),
+  0,
+);
+
+// Names are found by a hash that the line index computes while it checks that a name is a token. Case is folded
+// by OR 0x20, which is exact for letters and harmless for the rest: a candidate is compared before it counts.
+const SLOTS = 1024;
+const slots = new Uint8Array(SLOTS);
+const slotNames: string[] = [];
+const slotIds: number[] = [];
+
+/** One step of the hash of a header name. */
+export const hashStep = (hash: number, code: number): number =>
+  (Math.imul(hash, 31) + (code | 0x20)) & 0xfffff;
+
+function hashOf(name: string): number {
+  let hash = 0;
+  for (let i = 0; i < name.length; i += 1) hash = hashStep(hash, name.charCodeAt(i));
+  return hash;
+}
+
+function enter(name: string, id: number): void {
+  let slot = hashOf(name) & (SLOTS - 1);
+  while (slots[slot] !== 0) slot = (slot + 1) & (SLOTS - 1);
+  slotNames.push(name);
+  slotIds.push(id);
+  slots[slot] = slotNames.length;
+}
+
+for (const [name, spec] of ROWS) {
+  enter(name, headerId(name));
+  if (spec.compact !== undefined) enter(spec.compact, headerId(name));
+}
+
+/** The number of the header whose name is `raw[at, end)` in any case, long or compact, with `hash` computed on it. */
+export function findHeader(raw: string, at: number, end: number, hash: number): number {
+  for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
+    const entry = slots[slot] ?? 0;
+    if (entry === 0) return UNKNOWN;
+    if (equalsFolded(raw, at, end, slotNames[entry - 1] ?? '')) return slotIds[entry - 1] ?? UNKNOWN;
+  }
+}
+
+function equalsFolded(raw: string, at: number, end: number, lower: string): boolean {
+  if (end - at !== lower.length) return false;
+  for (let i = 0; i < lower.length; i += 1) {
+    const code = raw.charCodeAt(at + i);
+    const want = lower.charCodeAt(i);
+    if (code !== want && (code | 0x20) !== want) return false;
+  }
+  return true;
+}

@@ -1,0 +1,133 @@
+/** Via (RFC 3261 §20.42, RFC 3581). */
+import { COLON, DIGIT, SLASH, isIn } from '../grammar/chars.ts';
+import { readPort, scanHost } from '../grammar/host.ts';
+import { NO_PARAMS, findMark, markedText, markedValue, paramsOf, scanParams } from '../grammar/params.ts';
+import type { Params } from '../grammar/params.ts';
+import { scanToken, skipLws, spells, trimEnd } from '../grammar/scan.ts';
+import { flaw, good } from '../problem.ts';
+import type { Read } from '../problem.ts';
+
+/** via-parm = sent-protocol LWS sent-by *( SEMI via-params ) */
+export interface Via {
+  readonly protocol: 'SIP/2.0';
+  /** Upper case: 'UDP', 'TCP', 'TLS', 'WS', 'WSS', 'SCTP' or something else. */
+  readonly transport: string;
+  /** sent-by host as received. */
+  readonly host: string;
+  /** sent-by port. */
+  readonly port?: number | undefined;
+  readonly branch?: string | undefined;
+  readonly received?: string | undefined;
+  /** '' for `;rport` without a value: the sender asks for it (RFC 3581 §4). */
+  readonly rport?: number | '' | undefined;
+  readonly params: Params;
+  /** The whole value as received. */
+  readonly text: string;
+}
+
+/** Branches of RFC 3261 transactions begin so (§8.1.1.7). */
+export const MAGIC_COOKIE = 'z9hG4bK';
+
+/** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
+export function readVia(raw: string, at: number, end: number): Read<Via> {
+  const start = skipLws(raw, at, end);
+  const transportAt = scanProtocol(raw, start, end);
+  if (transportAt < 0)
+    return flaw('via-protocol', ~transportAt, 'a Via begins with SIP/2.0/ and a transport');
+  const transportEnd = scanToken(raw, transportAt, end);
+  if (transportEnd < 0) return flaw('via-protocol', transportAt, 'a Via without a transport');
+  const host = skipLws(raw, transportEnd, end);
+  const hostEnd = host === transportEnd ? -1 : scanHost(raw, host, end);
+  if (hostEnd < 0) return flaw('via-host', host, 'a Via without a host');
+  let i = skipLws(raw, hostEnd, end);
+  let port: number | undefined;
+  if (i < end && raw.charCodeAt(i) === COLON) {
+    const digits = skipLws(raw, i + 1, end);
+    i = digits;
+    while (i < end && isIn(raw.charCodeAt(i), DIGIT)) i += 1;
+    port = readPort(raw, digits, i);
+    if (port < 0) return flaw('via-port', digits, 'a Via with something else than a port');
+  }
+  const stop = scanParams(raw, i, end);
+  if (stop < 0) return flaw('via-params', ~stop, 'not a Via parameter, or one given twice');
+  const text = raw.slice(start, trimEnd(raw, start, stop));
+  return finish(
+    raw,
+    i,
+    stop,
+    readTransport(raw, transportAt, transportEnd),
+    raw.slice(host, hostEnd),
+    port,
+    text,
+  );
+}
+
+function finish(
+  raw: string,
+  at: number,
+  stop: number,
+  transport: string,
+  host: string,
+  port: number | undefined,
+  text: string,
+): Read<Via> {
+  const branchMark = findMark(raw, 'branch');
+  const receivedMark = findMark(raw, 'received');
+  const rportMark = findMark(raw, 'rport');
+  const branch = branchMark < 0 ? undefined : markedValue(raw, branchMark);
+  const received = receivedMark < 0 ? undefined : markedValue(raw, receivedMark);
+  const rport = rportMark < 0 ? undefined : readRport(markedValue(raw, rportMark));
+  if (branch === '') return flaw('via-branch', at, 'a branch without a value');
+  if (rport === -1) return flaw('via-port', at, 'an rport that is not a port');
+  const params = at >= stop ? NO_PARAMS : paramsOf(raw, skipLws(raw, at, stop), trimEnd(raw, at, stop));
+  return good({ protocol: 'SIP/2.0', transport, host, port, branch, received, rport, params, text }, stop);
+}
+
+const readRport = (text: string): number | '' => (text === '' ? '' : readPort(text, 0, text.length));
+
+/** sent-protocol = protocol-name SLASH protocol-version SLASH transport; the offset of the transport. */
+function scanProtocol(raw: string, at: number, end: number): number {
+  if (raw.startsWith('SIP/2.0/', at) && at + 8 < end) return skipLws(raw, at + 8, end);
+  if (!spells(raw, at, at + 3, 'sip')) return ~at;
+  let i = scanSlash(raw, at + 3, end);
+  if (i < 0 || !spells(raw, i, i + 3, '2.0')) return i < 0 ? i : ~i;
+  return scanSlash(raw, i + 3, end);
+}
+
+/** SLASH = SWS "/" SWS */
+function scanSlash(raw: string, at: number, end: number): number {
+  const slash = skipLws(raw, at, end);
+  return slash < end && raw.charCodeAt(slash) === SLASH ? skipLws(raw, slash + 1, end) : ~slash;
+}
+
+function readTransport(raw: string, at: number, end: number): string {
+  for (const known of TRANSPORTS) if (end - at === known.length && raw.startsWith(known, at)) return known;
+  return raw.slice(at, end).toUpperCase();
+}
+const TRANSPORTS = ['UDP', 'TCP', 'TLS', 'WSS', 'WS'] as const;
+
+/**
+ * The text of a Via as the server transport leaves it: `received` when the sent-by is not the source address
+ * (RFC 3261 §18.2.1), and both `received` and a filled `rport` when the sender asked for that (RFC 3581 §4).
+ * What the sender claimed in these two parameters is replaced. `address` is without brackets.
+ */
+export function viaFrom(via: Via, address: string, port: number): string {
+  const asked = via.rport !== undefined;
+  const host = via.host.startsWith('[') ? via.host.slice(1, -1) : via.host;
+  if (!asked && via.received === undefined && host.toLowerCase() === address.toLowerCase()) return via.text;
+  const received = asked || host.toLowerCase() !== address.toLowerCase() ? `;received=${address}` : '';
+  const rport = asked ? `;rport=${String(port)}` : '';
+  return `${withoutSource(via)}${received}${rport}`;
+}
+
+/** The text of a Via without its `received` and `rport`. */
+function withoutSource(via: Via): string {
+  if (via.rport === undefined && via.received === undefined) return via.text;
+  const paramsAt = via.text.length - via.params.text.length;
+  const { text } = via;
+  scanParams(text, paramsAt, text.length);
+  return (
+    text.slice(0, paramsAt) +
+    markedText(text, text.length, [findMark(text, 'received'), findMark(text, 'rport')])
+  );
+}

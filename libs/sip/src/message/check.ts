@@ -1,0 +1,149 @@
+/** What must hold of a message before anybody acts on it (RFC 3261 §8.2, §16.3, §18.3; RFC 4475). */
+import { headerBit, headerName, SINGLE_BITS } from '../headers/registry.ts';
+import { MAGIC_COOKIE } from '../headers/via.ts';
+import { isMethod } from '../methods.ts';
+import { flaw } from '../problem.ts';
+import type { ParseProblem } from '../problem.ts';
+import { LIMITS } from './limits.ts';
+import { tooLarge } from './line-index.ts';
+import { ID } from './message.ts';
+import type { SipMessage } from './message.ts';
+import type { SipRequest } from './request.ts';
+import type { SipResponse } from './response.ts';
+
+/** "A valid SIP request … MUST, at a minimum, contain" these (§8.1.1); Max-Forwards is forgiven (RFC 4475 §3.4.1). */
+const MANDATORY = [ID.via, ID.from, ID.to, ID.callId, ID.cseq] as const;
+const MANDATORY_BITS = MANDATORY.reduce((bits, id) => bits | headerBit(id), 0);
+
+export interface Transport {
+  /** True on TCP and TLS, where the Content-Length must be there (§18.3); false on UDP, and on WebSocket (RFC 7118 §5). */
+  readonly stream: boolean;
+}
+
+/**
+ * Checks a request; the first problem found, or undefined. Order: header fields that are missing or repeated, body
+ * length, top Via, From, To, Call-ID, CSeq, Max-Forwards, Request-URI.
+ */
+export function checkRequest(request: SipRequest, transport: Transport): ParseProblem | undefined {
+  return (
+    countProblem(request) ??
+    lengthProblem(request, transport.stream) ??
+    viaProblem(request) ??
+    fieldProblem(request) ??
+    methodProblem(request) ??
+    uriProblem(request)
+  );
+}
+
+/** Checks a response; one with a problem is discarded, whatever the problem's status (§18.1.2, RFC 4475 §3.1.2.5). */
+export function checkResponse(response: SipResponse): ParseProblem | undefined {
+  return (
+    countProblem(response) ?? lengthProblem(response, false) ?? viaProblem(response) ?? fieldProblem(response)
+  );
+}
+
+function countProblem({ index }: SipMessage): ParseProblem | undefined {
+  const repeated = index.repeated & SINGLE_BITS;
+  if (repeated !== 0) {
+    // RFC 4475 §3.3.8, and §3.3.9 for the Content-Length
+    const header = headerName(32 - Math.clz32(repeated & -repeated));
+    return { ...flaw('header-repeated', 0, `more than one ${header}`).error, header };
+  }
+  if ((index.seen & MANDATORY_BITS) === MANDATORY_BITS) return undefined;
+  const header = headerName(MANDATORY.find((id) => (index.seen & headerBit(id)) === 0) ?? 0);
+  return { ...flaw('header-missing', index.headEnd, `no ${header}`).error, header };
+}
+
+/** §18.3: too few octets are an error; those past the Content-Length were cut off. */
+function lengthProblem(message: SipMessage, stream: boolean): ParseProblem | undefined {
+  const length = message.contentLength();
+  if (!length.ok) return length.error;
+  if (length.value === undefined) {
+    return stream
+      ? lengthFlaw(message, 'content-length-missing', 'no Content-Length on a stream')
+      : undefined;
+  }
+  if (length.value <= message.raw.length - message.bodyStart) return undefined;
+  return lengthFlaw(message, 'body-short', 'the body is shorter than its Content-Length');
+}
+
+const lengthFlaw = (message: SipMessage, code: string, detail: string): ParseProblem => ({
+  ...flaw(code, message.index.headEnd, detail).error,
+  header: 'content-length',
+});
+
+function viaProblem(message: SipMessage): ParseProblem | undefined {
+  const via = message.topVia();
+  if (!via.ok) return via.error;
+  if (via.value.branch?.length === MAGIC_COOKIE.length && via.value.branch === MAGIC_COOKIE) {
+    // RFC 4475 §3.2.1: the cookie promises an identifier, and there is none
+    return {
+      ...flaw('via-branch', message.index.headEnd, 'a branch that is only the magic cookie').error,
+      header: 'via',
+    };
+  }
+  return countVias(message) > LIMITS.vias
+    ? { ...tooLarge('too-many-vias', message.index.headEnd, 'Via', LIMITS.vias), header: 'via' }
+    : undefined;
+}
+
+/** At least as many as there are Vias: the commas of long lines are counted, quoted or not. */
+function countVias({ index, raw }: SipMessage): number {
+  let count = 0;
+  for (let line = index.find(ID.via); line >= 0; line = index.find(ID.via, line + 1)) {
+    count += 1;
+    const end = index.valueEnd(line);
+    if (end - index.valueStart(line) < LIMITS.vias) continue;
+    for (let i = raw.indexOf(',', index.valueStart(line)); i >= 0 && i < end; i = raw.indexOf(',', i + 1))
+      count += 1;
+  }
+  return count;
+}
+
+function fieldProblem(message: SipMessage): ParseProblem | undefined {
+  const from = message.from();
+  if (!from.ok) return from.error;
+  const to = message.to();
+  if (!to.ok) return to.error;
+  const callId = message.callId();
+  if (!callId.ok) return callId.error;
+  const cseq = message.cseq();
+  if (!cseq.ok) return cseq.error;
+  const maxForwards = message.maxForwards();
+  return maxForwards.ok ? undefined : maxForwards.error;
+}
+
+/** §8.1.1.5: the method of the CSeq MUST match that of the request. */
+function methodProblem(request: SipRequest): ParseProblem | undefined {
+  const cseq = request.cseq();
+  if (!cseq.ok || cseq.value.method === request.method) return undefined;
+  // RFC 4475 §3.1.2.18 prefers 501 when the method is unknown
+  const status = isMethod(request.method) ? 400 : 501;
+  const { error } = flaw('cseq-method', request.index.headEnd, 'the CSeq names another method', status);
+  return { ...error, header: 'cseq' };
+}
+
+function uriProblem(request: SipRequest): ParseProblem | undefined {
+  const uri = request.uri();
+  if (!uri.ok) return { ...uri.error, at: request.method.length + 1 + uri.error.at };
+  const at = request.method.length + 1;
+  // §8.2.2.1, §16.3 item 2
+  if (uri.value.kind === 'other')
+    return flaw('request-uri-scheme', at, 'a scheme that is not understood', 416).error;
+  // §19.1.1, table: headers are not allowed in a Request-URI; RFC 4475 §3.1.2.11
+  if (uri.value.kind === 'sip' && uri.value.headers !== undefined) {
+    return flaw('request-uri-headers', at, 'a Request-URI with headers').error;
+  }
+  return registerProblem(request);
+}
+
+/** §10.3, RFC 4475 §3.3.4: the To of a REGISTER is a SIP or SIPS URI. */
+function registerProblem(request: SipRequest): ParseProblem | undefined {
+  if (request.method !== 'REGISTER') return undefined;
+  const to = request.to();
+  if (!to.ok || to.value.uri.kind === 'sip') return undefined;
+  return {
+    ...flaw('to-scheme', request.index.headEnd, 'a REGISTER for something else than a SIP URI').error,
+    header: 'to',
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * The line index: one pass over the head of a message that finds where each header field lies and which it is.
+ * Nothing is parsed, copied or unfolded here.
+ *
+ * Facts: a header line is `header-name HCOLON header-value CRLF`, where HCOLON allows white space before the colon
+ * (RFC 3261 §25.1); a line that begins with SP or HTAB continues the one before (§7.3.1). Control characters are
+ * refused, but for those in a quoted-pair (RFC 4475 §3.1.1.2).
+ */
+import { BACKSLASH, COLON, CR, DEL, HTAB, LF, SP, TOKEN, isIn, isWsp } from '../grammar/chars.ts';
+import { findHeader, hashStep, headerBit, headerName } from '../headers/registry.ts';
+import { flaw } from '../problem.ts';
+import type { ParseProblem } from '../problem.ts';
+import { LIMITS } from './limits.ts';
+
+/** Numbers kept for each line: see the accessors of `LineIndex`. */
+const STRIDE = 5;
+/** Set beside the header number when the value is folded. */
+const FOLDED = 0x100;
+
+export class LineIndex {
+  /** Offset of the empty line that ends the head. */
+  readonly headEnd: number;
+  /** Bits of the headers that are there (`headerBit`). */
+  readonly seen: number;
+  /** Bits of the headers that are there more than once. */
+  readonly repeated: number;
+  readonly count: number;
+  private readonly marks: readonly number[];
+
+  constructor(marks: readonly number[], headEnd: number, seen: number, repeated: number) {
+    this.marks = marks;
+    this.headEnd = headEnd;
+    this.seen = seen;
+    this.repeated = repeated;
+    this.count = marks.length / STRIDE;
+  }
+
+  /** Number of the header (`headerId`), 0 for one that is not in the registry. */
+  id(line: number): number {
+    return (this.marks[line * STRIDE] ?? 0) & 0xff;
+  }
+  folded(line: number): boolean {
+    return (this.marks[line * STRIDE] ?? 0) >= FOLDED;
+  }
+  start(line: number): number {
+    return this.marks[line * STRIDE + 1] ?? 0;
+  }
+  nameEnd(line: number): number {
+    return this.marks[line * STRIDE + 2] ?? 0;
+  }
+  /** First octet of the value, after white space and folds. */
+  valueStart(line: number): number {
+    return this.marks[line * STRIDE + 3] ?? 0;
+  }
+  /** Past the last octet of the value that is not white space. */
+  valueEnd(line: number): number {
+    return this.marks[line * STRIDE + 4] ?? 0;
+  }
+  /** Past the CRLF of the line. */
+  end(line: number): number {
+    return line + 1 < this.count ? this.start(line + 1) : this.headEnd;
+  }
+  /** The first line of header `id`, at or after `from`; -1 when there is none. */
+  find(id: number, from = 0): number {
+    const { marks } = this;
+    for (let i = from * STRIDE; i < marks.length; i += STRIDE) {
+      if (((marks[i] ?? 0) & 0xff) === id) return i / STRIDE;
+    }
+    return -1;
+  }
+}
+
+export interface Indexed {
+  readonly index: LineIndex;
+  /** The first thing that is wrong; the index then has the lines that are not. */
+  readonly problem: ParseProblem | undefined;
+  /** A line ends with LF alone: the caller has it rewritten and indexed anew. */
+  readonly bareLf: boolean;
+  /** The empty line is missing. */
+  readonly open: boolean;
+}
+
+const scratch: number[] = [];
+
+/** Indexes the header lines from offset `at` (after the start line) to the empty line. */
+export function indexLines(raw: string, at: number): Indexed {
+  let start = at;
+  let used = 0;
+  let seen = 0;
+  let repeated = 0;
+  let problem: ParseProblem | undefined;
+  for (;;) {
+    if (raw.charCodeAt(start) === CR && raw.charCodeAt(start + 1) === LF) break;
+    if (start >= raw.length) return finish(used, start, seen, repeated, problem, false, true);
+    // header-name = token, *( SP / HTAB ) ":"
+    let i = start;
+    let hash = 0;
+    let code = raw.charCodeAt(i);
+    while (isIn(code, TOKEN)) {
+      hash = hashStep(hash, code);
+      i += 1;
+      code = raw.charCodeAt(i);
+    }
+    const nameEnd = i;
+    while (isWsp(code)) {
+      i += 1;
+      code = raw.charCodeAt(i);
+    }
+    const named = code === COLON && nameEnd > start;
+    if (named) i += 1;
+    // header-value, up to a CRLF that no white space follows
+    let folded = 0;
+    let broken = -1;
+    for (;;) {
+      code = raw.charCodeAt(i);
+      if ((code >= SP && code !== DEL) || code === HTAB) i += 1;
+      else if (code === CR && raw.charCodeAt(i + 1) === LF) {
+        if (!isWsp(raw.charCodeAt(i + 2))) break;
+        folded = FOLDED;
+        i += 3;
+      } else if (code === LF) return finish(used, start, seen, repeated, problem, true, false);
+      else if (i >= raw.length) {
+        const cut = problem ?? flaw('head-truncated', i, 'the message ends within a header line').error;
+        return finish(used, start, seen, repeated, cut, false, true);
+      } else {
+        // quoted-pair = "\" (%x00-09 / %x0B-0C / %x0E-7F)
+        if (broken < 0 && (raw.charCodeAt(i - 1) !== BACKSLASH || code === CR)) broken = i;
+        i += 1;
+      }
+    }
+    const end = i + 2;
+    if (!named) problem ??= lineProblem(raw, start, nameEnd);
+    else if (broken >= 0)
+      problem ??= flaw('control-character', broken, 'a control character in a header value').error;
+    else if (end - start > LIMITS.lineBytes)
+      problem ??= tooLarge('line-too-long', start, 'a header line', LIMITS.lineBytes);
+    else {
+      const id = findHeader(raw, start, nameEnd, hash);
+      const bit = headerBit(id);
+      repeated |= seen & bit;
+      seen |= bit;
+      let valueStart = raw.indexOf(':', nameEnd) + 1;
+      while (valueStart < i && isBlank(raw.charCodeAt(valueStart))) valueStart += 1;
+      let valueEnd = i;
+      while (valueEnd > valueStart && isBlank(raw.charCodeAt(valueEnd - 1))) valueEnd -= 1;
+      scratch[used] = id + folded;
+      scratch[used + 1] = start;
+      scratch[used + 2] = nameEnd;
+      scratch[used + 3] = valueStart;
+      scratch[used + 4] = valueEnd;
+      used += STRIDE;
+    }
+    start = end;
+    if (used >= LIMITS.headers * STRIDE && raw.charCodeAt(start) !== CR) {
+      problem ??= tooLarge('too-many-headers', start, 'the header', LIMITS.headers);
+      return finish(used, start, seen, repeated, problem, false, false);
+    }
+  }
+  return finish(used, start, seen, repeated, problem, false, false);
+}
+
+const isBlank = (code: number): boolean => code === SP || code === HTAB || code === CR || code === LF;
+
+function finish(
+  used: number,
+  headEnd: number,
+  seen: number,
+  repeated: number,
+  problem: ParseProblem | undefined,
+  bareLf: boolean,
+  open: boolean,
+): Indexed {
+  return { index: new LineIndex(scratch.slice(0, used), headEnd, seen, repeated), problem, bareLf, open };
+}
+
+function lineProblem(raw: string, start: number, nameEnd: number): ParseProblem {
+  const code = raw.charCodeAt(nameEnd);
+  if (code < SP || code === DEL)
+    return flaw('control-character', nameEnd, 'a control character in a header name').error;
+  return flaw('header-name', nameEnd, `no header name and colon: ${raw.slice(start, nameEnd + 1)}`).error;
+}
+
+/** Status 513 (RFC 3261 §21.5.7) for what exceeds a limit of ours. */
+export const tooLarge = (code: string, at: number, what: string, limit: number): ParseProblem =>
+  flaw(code, at, `${what} exceeds ${String(limit)}`, 513).error;
+
+/** The lower-case long name of a line. */
+export function lineName(raw: string, index: LineIndex, line: number): string {
+  const id = index.id(line);
+  return id > 0 ? headerName(id) : raw.slice(index.start(line), index.nameEnd(line)).toLowerCase();
+}

@@ -1,0 +1,181 @@
+/** SIP, SIPS, tel and other URIs (RFC 3261 §19.1, RFC 3966). */
+import {
+  ALPHA,
+  AT,
+  COLON,
+  DIGIT,
+  HEADERS,
+  PASSWORD,
+  PHONE,
+  PLUS,
+  QUESTION,
+  SEMI,
+  URIC,
+  USER,
+  isIn,
+} from '../grammar/chars.ts';
+import { readPort, scanHost } from '../grammar/host.ts';
+import { NO_PARAMS, paramsOf, scanUriParams } from '../grammar/params.ts';
+import { scanEscaped, spells } from '../grammar/scan.ts';
+import { flaw, good } from '../problem.ts';
+import type { Flawed, Read } from '../problem.ts';
+
+type UriParams = ReadonlyMap<string, string | undefined>;
+
+/** A sip: or sips: URI; every part is as received, escapes included. */
+export interface SipUri {
+  readonly kind: 'sip';
+  /** True for sips: */
+  readonly secure: boolean;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** An IPv6 reference keeps its brackets. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  /** Names in lower case; values escaped as received; undefined for a parameter without "=". */
+  readonly params: UriParams;
+  /** What follows the "?", as received. */
+  readonly headers?: string | undefined;
+  readonly text: string;
+}
+
+/** A tel: URI (RFC 3966). */
+export interface TelUri {
+  readonly kind: 'tel';
+  readonly number: string;
+  readonly params: UriParams;
+  readonly text: string;
+}
+
+/** A URI of another scheme: absoluteURI, not looked into. */
+export interface OtherUri {
+  readonly kind: 'other';
+  /** Lower case. */
+  readonly scheme: string;
+  readonly text: string;
+}
+
+export type Uri = SipUri | TelUri | OtherUri;
+
+/** Parses a whole URI. Problems: `uri`, `uri-scheme`, `uri-host`, `uri-port`, `uri-params`, `uri-headers`. */
+export function parseUri(text: string): Read<Uri> {
+  return readUri(text, 0, text.length);
+}
+
+/** addr-spec = SIP-URI / SIPS-URI / absoluteURI, filling `raw[at, end)`. */
+export function readUri(raw: string, at: number, end: number): Read<Uri> {
+  const colon = scanScheme(raw, at, end);
+  if (colon < 0) return flaw('uri-scheme', at, 'a URI begins with a scheme and a colon');
+  const length = colon - at;
+  if (length === 3 && spells(raw, at, colon, 'sip')) return readSip(raw, at, colon + 1, end, false);
+  if (length === 4 && spells(raw, at, colon, 'sips')) return readSip(raw, at, colon + 1, end, true);
+  if (length === 3 && spells(raw, at, colon, 'tel')) return readTel(raw, at, colon + 1, end);
+  const stop = scanEscaped(raw, colon + 1, end, URIC);
+  if (stop !== end || stop === colon + 1) return flaw('uri', offset(stop), 'an octet that no URI has');
+  return good({ kind: 'other', scheme: raw.slice(at, colon).toLowerCase(), text: raw.slice(at, end) }, end);
+}
+
+const offset = (scanned: number): number => (scanned < 0 ? ~scanned : scanned);
+
+/** scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) ":"; the offset of the colon. */
+function scanScheme(raw: string, at: number, end: number): number {
+  if (at >= end || !isIn(raw.charCodeAt(at), ALPHA)) return -1;
+  for (let i = at + 1; i < end; i += 1) {
+    const code = raw.charCodeAt(i);
+    if (code === COLON) return i;
+    if (!isIn(code, ALPHA | DIGIT) && code !== PLUS && code !== 0x2d && code !== 0x2e) return -1;
+  }
+  return -1;
+}
+
+/** SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ] */
+function readSip(raw: string, start: number, at: number, end: number, secure: boolean): Read<Uri> {
+  let user: string | undefined;
+  let password: string | undefined;
+  let host = at;
+  const sign = findAt(raw, at, end);
+  if (sign >= 0) {
+    // userinfo = user [ ":" password ] "@"
+    const userEnd = scanEscaped(raw, at, sign, USER);
+    if (userEnd <= at) return flaw('uri-user', offset(userEnd), 'not a user part');
+    user = raw.slice(at, userEnd);
+    if (userEnd < sign) {
+      const stop =
+        raw.charCodeAt(userEnd) === COLON ? scanEscaped(raw, userEnd + 1, sign, PASSWORD) : userEnd;
+      if (stop !== sign) return flaw('uri-user', offset(stop), 'not a user part');
+      password = raw.slice(userEnd + 1, sign);
+    }
+    host = sign + 1;
+  }
+  const hostEnd = scanHost(raw, host, end);
+  if (hostEnd < 0) return flaw('uri-host', ~hostEnd, 'not a host');
+  let i = hostEnd;
+  let port: number | undefined;
+  if (raw.charCodeAt(i) === COLON && i < end) {
+    const stop = scanDigits(raw, i + 1, end);
+    port = readPort(raw, i + 1, stop);
+    if (port < 0) return flaw('uri-port', i + 1, 'not a port');
+    i = stop;
+  }
+  return readSipTail(raw, start, end, { secure, user, password, host: raw.slice(host, hostEnd), port }, i);
+}
+
+type Front = Pick<SipUri, 'secure' | 'user' | 'password' | 'host' | 'port'>;
+
+/** uri-parameters [ headers ] */
+function readSipTail(raw: string, start: number, end: number, front: Front, at: number): Read<Uri> {
+  let i = at;
+  let params: UriParams = NO_PARAMS;
+  let headers: string | undefined;
+  if (i < end && raw.charCodeAt(i) === SEMI) {
+    const stop = scanUriParams(raw, i, end);
+    if (stop < 0) return flaw('uri-params', ~stop, 'not a URI parameter, or one given twice');
+    params = paramsOf(raw, i, stop);
+    i = stop;
+  }
+  if (i < end && raw.charCodeAt(i) === QUESTION) {
+    const stop = scanEscaped(raw, i + 1, end, HEADERS);
+    if (stop !== end || stop === i + 1) return flaw('uri-headers', offset(stop), 'not a URI header');
+    headers = raw.slice(i + 1, end);
+    i = end;
+  }
+  if (i !== end) return flaw('uri', i, 'an octet that no SIP URI has there');
+  const { secure, user, password, host, port } = front;
+  return good(
+    { kind: 'sip', secure, user, password, host, port, params, headers, text: raw.slice(start, end) },
+    end,
+  );
+}
+
+/** Offset of the "@" that ends the userinfo: nothing behind the userinfo has one unescaped. */
+function findAt(raw: string, at: number, end: number): number {
+  for (let i = at; i < end; i += 1) if (raw.charCodeAt(i) === AT) return i;
+  return -1;
+}
+
+function scanDigits(raw: string, at: number, end: number): number {
+  let i = at;
+  while (i < end && isIn(raw.charCodeAt(i), DIGIT)) i += 1;
+  return i;
+}
+
+/** telephone-uri = "tel:" ( global-number / local-number ) *( ";" parameter ) (RFC 3966 §3) */
+function readTel(raw: string, start: number, at: number, end: number): Read<Uri> {
+  let i = raw.charCodeAt(at) === PLUS ? at + 1 : at;
+  const digits = i;
+  while (i < end && isIn(raw.charCodeAt(i), PHONE)) i += 1;
+  if (i === digits) return flaw('uri', i, 'a tel URI without a number');
+  const stop = scanUriParams(raw, i, end);
+  if (stop !== end) return flaw('uri-params', offset(stop), 'not a parameter of a tel URI');
+  return good(
+    { kind: 'tel', number: raw.slice(at, i), params: paramsOf(raw, i, stop), text: raw.slice(start, end) },
+    end,
+  );
+}
+
+/** Narrows a URI to sip: and sips:, or fails with status 416 (RFC 3261 §21.4.14). */
+export function asSipUri(uri: Uri): Read<SipUri> | Flawed {
+  return uri.kind === 'sip'
+    ? good(uri, uri.text.length)
+    : flaw('uri-scheme', 0, `not a sip: or sips: URI: ${uri.text}`, 416);
+}

@@ -3,7 +3,7 @@ import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
 import { StoreUnavailable } from '@rollcall/location';
 import { Call } from './call.ts';
-import type { CallEnd, Done, Reply } from './call.ts';
+import type { CallEnd, CallOwner, Done, Reply } from './call.ts';
 import { openRedis, openSubscriber } from './connect.ts';
 import type { StoreAddress } from './connect.ts';
 import { Deadlines } from './deadlines.ts';
@@ -58,6 +58,14 @@ export class StoreClient {
   readonly #deadlines: Deadlines;
   readonly #maxPending: number;
   readonly #listeners: ((status: StoreStatus) => void)[] = [];
+  readonly #owner: CallOwner = {
+    again: (call) => {
+      this.#enqueue(call);
+    },
+    ended: (call, how) => {
+      this.#ended(call, how);
+    },
+  };
   #status: StoreStatus | undefined;
   #lastError = 'not connected yet';
   #queue: Call[] = [];
@@ -134,18 +142,18 @@ export class StoreClient {
 
   /** The same for hot paths: `tail` is all keys and arguments, each through `bulk`; `done` is told in a later turn. */
   runThen(script: Script, slot: number, argumentCount: number, tail: string, done: Done): void {
-    const fallback = (): string => script.longHead(argumentCount) + tail;
-    this.#send(script.head(argumentCount) + tail, slot, fallback, done);
+    this.#send(new Call(tail, script, argumentCount, slot, done, this.#owner));
   }
 
   /** One plain command: `command(slot, ['GET', key])`. Throws `StoreUnavailable`. */
   command(slot: number, parts: readonly string[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const wire = `*${String(parts.length)}\r\n${encode(parts)}`;
-      this.#send(wire, slot, undefined, (error, reply) => {
+      const done: Done = (error, reply) => {
         if (error === undefined) resolve(reply);
         else reject(error);
-      });
+      };
+      this.#send(new Call(wire, undefined, 0, slot, done, this.#owner));
     });
   }
 
@@ -167,8 +175,7 @@ export class StoreClient {
     this.#deadlines.stop();
   }
 
-  #send(wire: string, slot: number, fallback: (() => string) | undefined, done: Done): void {
-    const call = new Call(wire, slot, fallback, done, this.#enqueue, this.#left);
+  #send(call: Call): void {
     this.#calls += 1;
     this.#pending += 1;
     if (this.#pending > this.#maxPending) {
@@ -180,18 +187,19 @@ export class StoreClient {
     this.#enqueue(call);
   }
 
-  readonly #enqueue = (call: Call): void => {
+  #enqueue(call: Call): void {
     this.#queue.push(call);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(this.#flush);
-  };
+  }
 
-  readonly #left = (end: CallEnd): void => {
+  #ended(call: Call, how: CallEnd): void {
     this.#pending -= 1;
-    if (end !== 'lost') this.#deadlines.heard = true;
-    if (end !== 'answered') this.#failures += 1;
-  };
+    if (how !== 'lost') this.#deadlines.heard = true;
+    if (how !== 'answered') this.#failures += 1;
+    if (call === this.#deadlines.head) this.#deadlines.release();
+  }
 
   readonly #flush = (): void => {
     const calls = this.#queue;

@@ -1,0 +1,39 @@
+#!lua
+-- Compare-and-set of one subscription with the sets that name it.
+--
+-- KEYS 1 record   string: format and version (10 octets), expiry in ms (8, base 36), due in ms (8, base 36), the rest; see src/presence
+--      2 watchers zset of the resource: subscription id by expiry; its existence makes location commits tell presence
+--      3 due      zset of the shard: subscription id by the moment when somebody has to look at it
+-- ARGV 1 subscription id
+--      2 expected format and version, empty when no record is expected
+--      3 the new record, empty to delete it
+--      4 PXAT in ms: last moment of use plus grace
+-- Reply `committed`, or { `conflict`, record or empty }; nothing is changed by a conflict.
+local record, watchers, due = KEYS[1], KEYS[2], KEYS[3]
+local id, expected, value, lives_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+local current = redis.call('GET', record)
+if (current and current:sub(1, 10) or '') ~= expected then
+  return { 'conflict', current or '' }
+end
+
+if value == '' then
+  if current then
+    redis.call('DEL', record)
+  end
+  redis.call('ZREM', watchers, id)
+  redis.call('ZREM', due, id)
+  return 'committed'
+end
+
+redis.call('SET', record, value, 'PXAT', lives_until)
+if not current or value:sub(11, 18) ~= current:sub(11, 18) then
+  redis.call('ZADD', watchers, tonumber(value:sub(11, 18), 36), id)
+  if redis.call('PEXPIRETIME', watchers) < tonumber(lives_until) then
+    redis.call('PEXPIREAT', watchers, lives_until)
+  end
+end
+if not current or value:sub(19, 26) ~= current:sub(19, 26) then
+  redis.call('ZADD', due, tonumber(value:sub(19, 26), 36), id)
+end
+return 'committed'

@@ -1,0 +1,55 @@
+import type { Aor, Binding, LocationSnapshot } from '@rollcall/location';
+import { base36x8, base36x9, readBase36 } from './base36.ts';
+import { printBinding, readBinding } from './binding-text.ts';
+
+/*
+ * The location record: `1` (format) · version, 9 digits · next expiry in ms, 8 digits · the bindings' lines. Numbers are base 36 of
+ * fixed width, so that the scripts compare them as texts. A later format begins with another character and this one stays readable.
+ */
+
+const FORMAT = '1';
+const VERSION_END = 10;
+const HEADER_END = 18;
+/** A version begins as the store's ms and five random bits: a record made anew never takes a version of its predecessor. */
+const VERSIONS_PER_MS = 32;
+
+export const NO_RECORD: LocationSnapshot = { version: 0, bindings: [] };
+
+/** What the script compares with: the record's format and version. Version 0 is no record. */
+export function versionText(version: number): string {
+  return version === 0 ? '' : FORMAT + base36x9(version);
+}
+
+/** The version of a record that is made at `now`. */
+export function firstVersion(now: number): number {
+  return now * VERSIONS_PER_MS + Math.floor(Math.random() * VERSIONS_PER_MS);
+}
+
+/** Ms of the first and of the last expiry among the bindings. */
+export function expirySpan(bindings: readonly Binding[]): { first: number; last: number } {
+  let first = Infinity;
+  let last = 0;
+  for (const { expiresAt } of bindings) {
+    if (expiresAt < first) first = expiresAt;
+    if (expiresAt > last) last = expiresAt;
+  }
+  return { first, last };
+}
+
+export function printRecord(aor: Aor, version: number, first: number, bindings: readonly Binding[]): string {
+  let text = FORMAT + base36x9(version) + base36x8(first);
+  for (const binding of bindings) text += printBinding(binding, aor);
+  return text;
+}
+
+/** Reads a record; an empty text is none. Throws `RangeError` when it is not a record that this code can read. */
+export function readRecord(aor: Aor, text: string): LocationSnapshot {
+  if (text === '') return NO_RECORD;
+  const version = readBase36(text, FORMAT.length, VERSION_END);
+  if (!text.startsWith(FORMAT) || Number.isNaN(version)) throw new RangeError('not a location record of a known format');
+  const lines = text.slice(HEADER_END).split('\n');
+  const bindings: Binding[] = [];
+  const cursor = { at: 0 };
+  while (cursor.at < lines.length - 1) bindings.push(readBinding(lines, cursor, aor));
+  return { version, bindings };
+}

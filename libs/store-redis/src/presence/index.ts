@@ -1,0 +1,1 @@
+export { RedisEvents } from './redis-events.ts';

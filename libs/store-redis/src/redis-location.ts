@@ -1,0 +1,149 @@
+import type {
+  Aor,
+  BindingChange,
+  Commit,
+  CommitOutcome,
+  LocationReader,
+  LocationSnapshot,
+  LocationWriter,
+  StoreClock,
+} from '@rollcall/location';
+import { listOf, textOf } from './call.ts';
+import type { Reply } from './call.ts';
+import type { StoreClient } from './client.ts';
+import { changesForPresence, printChanges } from './codec/changes.ts';
+import { expirySpan, firstVersion, printRecord, readRecord, versionText } from './codec/record.ts';
+import { keys, SHARDS, shardKey, shardOf } from './keys.ts';
+import { bulk, defineScript } from './script.ts';
+import { slotOf } from './slot.ts';
+
+const commitScript = defineScript(new URL('../scripts/commit.lua', import.meta.url), 5);
+const refreshScript = defineScript(new URL('../scripts/refresh.lua', import.meta.url), 2);
+const COMMIT_ARGUMENTS = 12;
+const REFRESH_ARGUMENTS = 3;
+
+/** How long a record outlives its last expiry, so that the sweeper can still tell what expired. The key's own expiry is the net under it. */
+export const RECORD_GRACE_MS = 3_600_000;
+/** Entries kept in a shard's change stream (what a reader may be late by) and in its dirty stream. */
+const CHANGES_KEPT = 1000;
+const DIRTY_KEPT = 10_000;
+
+/** Redis Cluster slot of each shard. */
+export const SHARD_SLOTS: readonly number[] = Array.from({ length: SHARDS }, (_, n) => slotOf(shardKey(n, '')));
+
+/** Told once, in a later turn, with either. The error is a `StoreUnavailable`, or a bug. */
+export type CommitDone = (error: Error | undefined, outcome: CommitOutcome | undefined) => void;
+
+const limits = bulk(String(CHANGES_KEPT)) + bulk(String(DIRTY_KEPT));
+
+/** Location records in Redis: one for each AoR, changed by compare-and-set in one script and one round trip. */
+export class RedisLocation implements LocationReader, LocationWriter {
+  constructor(
+    private readonly client: StoreClient,
+    private readonly clock: StoreClock,
+  ) {}
+
+  async read(aor: Aor): Promise<LocationSnapshot> {
+    const shard = shardOf(aor);
+    const reply = await this.client.command(SHARD_SLOTS[shard] ?? 0, ['GET', keys.record(shard, aor)]);
+    return readRecord(aor, textOf(reply));
+  }
+
+  commit(commit: Commit): Promise<CommitOutcome> {
+    return new Promise((resolve, reject) => {
+      this.commitThen(commit, (error, outcome) => {
+        if (outcome !== undefined) resolve(outcome);
+        else reject(error ?? new Error('a commit without outcome'));
+      });
+    });
+  }
+
+  /** `commit` without a promise, for the REGISTER path. */
+  commitThen(commit: Commit, done: CommitDone): void {
+    const { aor, bindings, expectedVersion, changes } = commit;
+    const version =
+      bindings.length === 0 ? 0 : expectedVersion === 0 ? firstVersion(this.clock.now()) : expectedVersion + 1;
+    const { first, last } = expirySpan(bindings);
+    const record = version === 0 ? '' : printRecord(aor, version, first, bindings);
+    const onlyRefreshes = version !== 0 && expectedVersion !== 0 && isRefresh(changes);
+    const onReply = (error: Error | undefined, reply: Reply): void => {
+      finish(aor, version, error, reply, done);
+    };
+    if (!onlyRefreshes) {
+      this.#commitWhole(commit, record, first, last, false, onReply);
+      return;
+    }
+    const shard = shardOf(aor);
+    const tail =
+      bulk(keys.record(shard, aor)) +
+      bulk(keys.watchers(shard, aor)) +
+      bulk(versionText(expectedVersion)) +
+      bulk(record) +
+      bulk(String(last + RECORD_GRACE_MS));
+    this.client.runThen(refreshScript, SHARD_SLOTS[shard] ?? 0, REFRESH_ARGUMENTS, tail, (error, reply) => {
+      if (Buffer.isBuffer(reply) && reply.length === WHOLE.length && textOf(reply) === WHOLE) {
+        this.#commitWhole(commit, record, first, last, true, onReply);
+      } else onReply(error, reply);
+    });
+  }
+
+  #commitWhole(
+    { aor, expectedVersion, changes, actor, trace }: Commit,
+    record: string,
+    first: number,
+    last: number,
+    onlyRefreshes: boolean,
+    onReply: (error: Error | undefined, reply: Reply) => void,
+  ): void {
+    const shard = shardOf(aor);
+    const empty = record === '';
+    const tell = changes.length > 0;
+    const tail =
+      bulk(keys.record(shard, aor)) +
+      bulk(keys.watchers(shard, aor)) +
+      bulk(keys.due(shard)) +
+      bulk(keys.changes(shard)) +
+      bulk(keys.dirty(shard)) +
+      bulk(aor) +
+      bulk(versionText(expectedVersion)) +
+      bulk(record) +
+      bulk(empty ? '' : String(last + RECORD_GRACE_MS)) +
+      bulk(empty ? '' : String(first)) +
+      bulk(tell ? printChanges(aor, actor, changes) : '') +
+      bulk(onlyRefreshes ? '1' : '') +
+      bulk(tell ? changesForPresence(changes) : '') +
+      bulk(trace ?? '') +
+      bulk(String(shard)) +
+      limits;
+    this.client.runThen(commitScript, SHARD_SLOTS[shard] ?? 0, COMMIT_ARGUMENTS, tail, onReply);
+  }
+}
+
+const WHOLE = 'whole';
+const COMMITTED = 'committed';
+
+function isRefresh(changes: readonly BindingChange[]): boolean {
+  if (changes.length === 0) return false;
+  for (const { kind } of changes) if (kind !== 'refreshed') return false;
+  return true;
+}
+
+function finish(aor: Aor, version: number, error: Error | undefined, reply: Reply, done: CommitDone): void {
+  if (error !== undefined) {
+    done(error, undefined);
+    return;
+  }
+  // The other replies are an array: the length alone tells a committed one.
+  if (Buffer.isBuffer(reply) && reply.length === COMMITTED.length) {
+    done(undefined, { kind: 'committed', version });
+    return;
+  }
+  let outcome: CommitOutcome | undefined;
+  let failure: Error | undefined;
+  try {
+    outcome = { kind: 'conflict', snapshot: readRecord(aor, textOf(listOf(reply)[1])) };
+  } catch (problem) {
+    failure = problem as Error;
+  }
+  done(failure, outcome);
+}

@@ -1,4 +1,6 @@
+export * from './aor.ts';
 export * from './directory.ts';
+export * from './flow-token.ts';
 export * from './memory-location.ts';
 export * from './model.ts';
 export * from './ports.ts';

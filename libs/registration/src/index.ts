@@ -1,1 +1,10 @@
-export {};
+export * from './authorize.ts';
+export { hash53 } from './binding-id.ts';
+export * from './decide-expiry.ts';
+export * from './decide-register.ts';
+export * from './expiry.ts';
+export * from './liveness.ts';
+export * from './policy.ts';
+export * from './read-register.ts';
+export * from './refusals.ts';
+export * from './render-reply.ts';

@@ -1,0 +1,31 @@
+import type { Binding, BindingId } from '@rollcall/location';
+
+const RADIX = 36;
+
+/** FNV-1a, 32 bit: offset basis and prime. */
+const FNV_BASIS = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+/** 2^32 divided by the golden ratio, odd: Knuth's multiplicative hashing. */
+const KNUTH = 0x9e3779b1;
+/** What of the second hash fits above the 32 bits of the first into a safe integer. */
+const HIGH_BITS = 0x1fffff;
+
+/** A 53-bit hash of octets, for names that must come out the same on every replica; not for secrets. */
+export function hash53(text: string, seed = 0): number {
+  let low = FNV_BASIS ^ seed;
+  let high = KNUTH + seed;
+  for (let index = 0; index < text.length; index++) {
+    const octet = text.charCodeAt(index);
+    low = Math.imul(low ^ octet, FNV_PRIME);
+    high = Math.imul(high + octet, KNUTH) ^ (high >>> 15);
+  }
+  return (high & HIGH_BITS) * 2 ** 32 + (low >>> 0);
+}
+
+/** A name for a new binding that no binding of `taken` has, the same wherever it is made from the same. */
+export function newBindingId(name: string, taken: readonly Pick<Binding, 'id'>[]): BindingId {
+  for (let seed = 0; ; seed++) {
+    const id = hash53(name, seed).toString(RADIX);
+    if (!taken.some((binding) => binding.id === id)) return id as BindingId;
+  }
+}

@@ -1,0 +1,227 @@
+import { err, ok } from '@rollcall/kernel';
+import type { Result } from '@rollcall/kernel';
+import { aorDomain, canonicalAor } from '@rollcall/location';
+import type { Aor } from '@rollcall/location';
+import type { Contact, Contacts, NameAddr, ParseProblem, SipRequest, Uri } from '@rollcall/sip';
+import { refuse } from './refusals.ts';
+import type { Refusal, RefusalLabel } from './refusals.ts';
+
+/** Option tags that may stand in a Require (RFC 3327, 5626, 5627, 3840 §6). */
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['path', 'outbound', 'gruu', 'pref']);
+
+/** One Contact of a REGISTER, read. */
+export interface ContactIntent {
+  readonly uri: Uri;
+  /** The URI as received. */
+  readonly contact: string;
+  /** Header parameters as received, without `q` and `expires`. */
+  readonly params: string;
+  readonly q?: number;
+  /** `+sip.instance` without its quotes (RFC 5626 §4.1). */
+  readonly instance?: string;
+  readonly regId?: number;
+  /** Seconds asked for by this Contact or else by the Expires header; absent: the registrar chooses (RFC 3261 §10.2.1.1). */
+  readonly expires?: number;
+}
+
+export type RegisterAction =
+  /** No Contact: the bindings are listed (RFC 3261 §10.2.3). */
+  | { readonly kind: 'query' }
+  /** `Contact: *`: all bindings go (§10.2.2). */
+  | { readonly kind: 'clear' }
+  | { readonly kind: 'update'; readonly contacts: readonly ContactIntent[] }
+  /** Step 6 or 7 will refuse it; steps 3 and 4 come first. */
+  | { readonly kind: 'faulty'; readonly refusal: Refusal };
+
+/** What a REGISTER asks for, apart from whether it may. */
+export interface RegisterIntent {
+  readonly aor: Aor;
+  /** The domain that the Request-URI names, canonical. */
+  readonly domain: string;
+  readonly action: RegisterAction;
+  readonly callId: string;
+  readonly cseq: number;
+  /** Path values in order, topmost first (RFC 3327 §5.3). */
+  readonly path: readonly string[];
+  /** The first hop takes part in outbound: the first Path URI has `ob` (RFC 5626 §6). */
+  readonly outboundHop: boolean;
+  readonly supportsPath: boolean;
+  readonly supportsOutbound: boolean;
+  readonly userAgent?: string;
+  readonly source?: string;
+}
+
+/** The domains that are ours. */
+export interface DomainNames {
+  /** Canonical name of the domain of which `host` (any case, no port) is a name; undefined when it is not ours. */
+  canonical(host: string): string | undefined;
+  /** Other names of our domains, lower case. */
+  readonly aliases: ReadonlyMap<string, string>;
+}
+
+type Read<T> = Result<T, Refusal>;
+
+/**
+ * Reads a REGISTER in the order of RFC 3261 §10.3: domain of the Request-URI (step 1), Require (2), address-of-record (5),
+ * Contact with Expires (6 and the reading part of 7). Who asks (3 and 4) is `authorizeRegister`'s. Record-Route is not looked at.
+ */
+export function readRegister(request: SipRequest, domains: DomainNames): Read<RegisterIntent> {
+  const domain = readDomain(request, domains);
+  if (!domain.ok) return domain;
+  const refusal = request.has('require') ? refuseRequire(request) : undefined;
+  if (refusal !== undefined) return err(refusal);
+  const aor = readAor(request, domain.value, domains);
+  if (!aor.ok) return aor;
+  const callId = request.callId();
+  if (!callId.ok) return malformed(callId.error);
+  const cseq = request.cseq();
+  if (!cseq.ok) return malformed(cseq.error);
+  const paths = request.has('path') ? request.paths() : NO_PATHS;
+  if (!paths.ok) return malformed(paths.error);
+  const supported = request.has('supported') ? request.options('supported') : NO_OPTIONS;
+  const userAgent = request.header('user-agent');
+  const source = readSource(request);
+  return ok({
+    aor: aor.value,
+    domain: domain.value,
+    action: readAction(request),
+    callId: callId.value,
+    cseq: cseq.value.seq,
+    path: paths.value.map(pathText),
+    outboundHop: hasOb(paths.value[0]),
+    supportsPath: supported.includes('path'),
+    supportsOutbound: supported.includes('outbound'),
+    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MAX_USER_AGENT) }),
+    ...(source === undefined ? {} : { source }),
+  });
+}
+
+const NO_PATHS = ok<readonly NameAddr[]>([]);
+const NO_OPTIONS: readonly string[] = [];
+/** The User-Agent is kept for people to read; this much of it tells the device. */
+const MAX_USER_AGENT = 128;
+const pathText = (path: NameAddr): string => path.text;
+
+function malformed(problem: ParseProblem): { readonly ok: false; readonly error: Refusal } {
+  const detail = `${problem.header ?? 'message'}: ${problem.detail}`;
+  const label = problem.header === 'contact' ? 'bad-contact' : 'malformed';
+  return err(problem.status === 400 ? { label, detail } : { label, detail, status: problem.status });
+}
+
+/** RFC 3261 §10.3 step 1. A user part, which §10.2 forbids there, is ignored. */
+function readDomain(request: SipRequest, domains: DomainNames): Read<string> {
+  const uri = request.uri();
+  if (!uri.ok) return malformed(uri.error);
+  if (uri.value.kind !== 'sip')
+    return err(refuse('uri-scheme', 'the Request-URI of a REGISTER is a SIP URI'));
+  const domain = domains.canonical(uri.value.host);
+  return domain === undefined ? err(refuse('foreign-domain', `${uri.value.host} is not ours`)) : ok(domain);
+}
+
+/** RFC 3261 §8.2.2.3 */
+function refuseRequire(request: SipRequest): Refusal | undefined {
+  const unknown = request
+    .options('require')
+    .filter((option) => !KNOWN_OPTIONS.has(option))
+    .join(', ');
+  return unknown === '' ? undefined : refuse('bad-extension', `requires ${unknown}`, `Unsupported: ${unknown}\r\n`);
+}
+
+/** RFC 3261 §10.3 step 5. */
+function readAor(request: SipRequest, domain: string, domains: DomainNames): Read<Aor> {
+  const to = request.to();
+  if (!to.ok) return malformed(to.error);
+  const aor = canonicalAor(to.value.uri, { domainAliases: domains.aliases, telDomain: domain });
+  if (!aor.ok) {
+    const label = aor.error.code === 'bad-escape' ? 'malformed' : 'aor-outside-domain';
+    return err(refuse(label, aor.error.detail));
+  }
+  if (aorDomain(aor.value) !== domain)
+    return err(refuse('aor-outside-domain', `${aor.value} is not in ${domain}`));
+  return ok(aor.value);
+}
+
+function readAction(request: SipRequest): RegisterAction {
+  if (!request.has('contact')) return QUERY;
+  const contacts = request.contacts();
+  if (!contacts.ok) return { kind: 'faulty', refusal: malformed(contacts.error).error };
+  const expires = request.expires();
+  if (!expires.ok) return { kind: 'faulty', refusal: malformed(expires.error).error };
+  return actionOf(contacts.value, expires.value, request);
+}
+
+const QUERY: RegisterAction = { kind: 'query' };
+const CLEAR: RegisterAction = { kind: 'clear' };
+const faulty = (label: RefusalLabel, detail: string): RegisterAction => ({
+  kind: 'faulty',
+  refusal: refuse(label, detail),
+});
+
+function actionOf(contacts: Contacts, expires: number | undefined, request: SipRequest): RegisterAction {
+  switch (contacts.kind) {
+    case 'none':
+      return QUERY;
+    case 'wildcard':
+      // RFC 3261 §10.3 step 6: only with an Expires header field of zero.
+      return expires === 0 ? CLEAR : faulty('bad-wildcard', 'Contact: * wants Expires: 0');
+    case 'list': {
+      const intents: ContactIntent[] = [];
+      for (const contact of contacts.contacts) intents.push(contactIntent(contact, expires));
+      if (!sipsConsistent(request, intents)) {
+        return faulty('insecure-path', 'a SIPS Contact beside URIs that are not SIPS');
+      }
+      return { kind: 'update', contacts: intents };
+    }
+  }
+}
+
+function contactIntent(contact: Contact, header: number | undefined): ContactIntent {
+  const expires = contact.expires ?? header;
+  const named = contact.paramsText === '' ? undefined : contact.params.get('+sip.instance');
+  const instance = named === '' ? undefined : named;
+  // RFC 5626 §6: a reg-id without an instance is ignored.
+  const regId = instance === undefined ? undefined : readRegId(contact.params.get('reg-id'));
+  return {
+    uri: contact.uri,
+    contact: contact.uriText,
+    params: contact.paramsText,
+    ...(contact.q === undefined ? {} : { q: contact.q }),
+    ...(instance === undefined ? {} : { instance }),
+    ...(regId === undefined ? {} : { regId }),
+    ...(expires === undefined ? {} : { expires }),
+  };
+}
+
+/** RFC 5626 §10: reg-id is 1*DIGIT from 1 to 2^31 - 1; anything else is ignored as unknown. */
+function readRegId(text: string | undefined): number | undefined {
+  if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return undefined;
+  const regId = Number(text);
+  return regId >= 1 && regId < 2 ** 31 ? regId : undefined;
+}
+
+/**
+ * RFC 5630 §5.2: with one SIPS Contact the Request-URI and every SIP Contact must be SIPS. Path is left out of it: its values
+ * are our own edge's, which knows on which transport the request came.
+ */
+function sipsConsistent(request: SipRequest, contacts: readonly ContactIntent[]): boolean {
+  if (!contacts.some(({ uri }) => uri.kind === 'sip' && uri.secure)) return true;
+  const uri = request.uri();
+  const secure = uri.ok && uri.value.kind === 'sip' && uri.value.secure;
+  return secure && contacts.every((contact) => contact.uri.kind !== 'sip' || contact.uri.secure);
+}
+
+function hasOb(path: NameAddr | undefined): boolean {
+  return path?.uri.kind === 'sip' && path.uri.params.has('ob');
+}
+
+/** Where the device is, as our edge saw it: its Via is the second from the top, with received and rport filled in. */
+function readSource(request: SipRequest): string | undefined {
+  const vias = request.vias();
+  if (!vias.ok) return undefined;
+  const via = vias.value[1] ?? vias.value[0];
+  if (via === undefined) return undefined;
+  const address = via.received ?? via.host;
+  const port = typeof via.rport === 'number' ? via.rport : (via.port ?? 5060);
+  const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
+  return `${via.transport.toLowerCase()}:${host}:${port.toString()}`;
+}

@@ -1,0 +1,78 @@
+import type { EpochMs } from '@rollcall/kernel';
+import type { Binding } from '@rollcall/location';
+import { respond } from '@rollcall/sip';
+import type { SipRequest } from '@rollcall/sip';
+import { hash53 } from './binding-id.ts';
+import { refusalRow } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
+
+const MS_PER_SECOND = 1000;
+/** q is kept in thousandths (RFC 3261 §25.1: at most three digits behind the point). */
+const Q_ONE = 1000;
+
+/** What the phone is told of a REGISTER that was carried out. */
+export interface Accepted {
+  /** Every binding that lives. */
+  readonly bindings: readonly Binding[];
+  /** RFC 5626 was applied: `Require: outbound`. */
+  readonly outbound: boolean;
+}
+
+/**
+ * The 200 to a REGISTER (RFC 3261 §10.3 step 8): every binding with the seconds that it has left, Date, and the Path that came
+ * with the request (RFC 3327 §5.3). Octet string.
+ */
+export function renderAccepted(request: SipRequest, accepted: Accepted, now: EpochMs): string {
+  let headers = dateHeader(now);
+  for (const binding of accepted.bindings) headers += contactHeader(binding, now);
+  if (request.has('path')) for (const path of request.headers('path')) headers += `Path: ${path}\r\n`;
+  headers += accepted.outbound ? 'Supported: path, outbound\r\nRequire: outbound\r\n' : 'Supported: path\r\n';
+  return respond(request, 200, { toTag: replyTag(request), headers });
+}
+
+/** The answer that refuses a REGISTER. `retryAfter` in seconds, for refusals that say "later". */
+export function renderRefusal(request: SipRequest, refusal: Refusal, retryAfter: number): string {
+  const row = refusalRow(refusal.label);
+  let headers = refusal.headers ?? '';
+  if (row.later === true) headers += `Retry-After: ${retryAfter.toString()}\r\n`;
+  const status = refusal.status ?? row.status;
+  return status === row.status
+    ? respond(request, status, { reason: row.phrase, toTag: replyTag(request), headers })
+    : respond(request, status, { toTag: replyTag(request), headers });
+}
+
+function contactHeader(binding: Binding, now: EpochMs): string {
+  const q = binding.q === undefined ? '' : `;q=${qvalue(binding.q)}`;
+  return `Contact: <${binding.contact}>${binding.params}${q};expires=${remaining(binding, now).toString()}\r\n`;
+}
+
+/** Whole seconds until the binding expires, a begun second counting: a live binding never shows 0, which means "removed". */
+export const remaining = (binding: Pick<Binding, 'expiresAt'>, now: EpochMs): number =>
+  Math.max(0, Math.ceil((binding.expiresAt - now) / MS_PER_SECOND));
+
+function qvalue(thousandths: number): string {
+  return thousandths >= Q_ONE ? '1' : (thousandths / Q_ONE).toString();
+}
+
+let dateSecond = NaN;
+let dateLine = '';
+
+/** `Date: Sat, 13 Nov 2010 23:29:00 GMT` (RFC 3261 §20.17), made once for each second. */
+function dateHeader(now: EpochMs): string {
+  const second = Math.floor(now / MS_PER_SECOND);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateLine = `Date: ${new Date(now).toUTCString()}\r\n`;
+  }
+  return dateLine;
+}
+
+/**
+ * To-tag of our answers, a function of the request: an answer that is given again, on this replica or another, is the same
+ * (RFC 3261 §8.2.7 asks that of a stateless server). Undefined when the request has one.
+ */
+function replyTag(request: SipRequest): string {
+  const seed =
+    (request.header('call-id') ?? '') + (request.header('cseq') ?? '') + (request.header('from') ?? '');
+  return `r${hash53(seed).toString(36)}`;
+}

@@ -17,7 +17,11 @@ export function bareHost(host: string): string {
 
 /** 8 (IPv4) or 32 (IPv6) hex digits: an address in characters that are legal unescaped in the user part of a SIP URI. */
 export function addressHex(address: string): string {
-  if (isIPv4(address)) return address.split('.').map((part) => hex(Number(part), 2)).join('');
+  if (isIPv4(address))
+    return address
+      .split('.')
+      .map((part) => hex(Number(part), 2))
+      .join('');
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
   const left = groups(head);
   if (tail === undefined) return left.join('');

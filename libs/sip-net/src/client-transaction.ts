@@ -216,7 +216,10 @@ export class InviteClientTransaction extends ClientTransaction {
 
   receive(response: SipResponse): void {
     this.last = response;
-    this.#apply(response.status < 200 ? 'provisional' : response.status < 300 ? 'success' : 'failure', response);
+    this.#apply(
+      response.status < 200 ? 'provisional' : response.status < 300 ? 'success' : 'failure',
+      response,
+    );
     if (this.#cancel === 'wanted' && this.state === 'Proceeding') this.#sendCancel();
   }
 

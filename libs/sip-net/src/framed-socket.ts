@@ -18,16 +18,16 @@ export interface FramedSocketUser {
   onMessage(raw: string): void;
   /** CRLFCRLF came; the CRLF has been sent (RFC 5626 §4.4.1). */
   onPing(): void;
-  /** The stream cannot be framed any more; it closes after what is written in this call. */
-  onFramingProblem(problem: ParseProblem, raw: string | undefined): void;
+  /** The stream cannot be framed any more; it closes after what is written in this call. `head`: how the message began. */
+  onFramingProblem(problem: ParseProblem, head: string): void;
   onEnd(reason: StreamEnd): void;
 }
 
 /** How long a closed stream may take to read our last answer. */
 const LINGER_MS = 2_000;
 const CRLF = '\r\n';
-/** How much of the ends of chunk and message is compared to see whether the message was the end of the chunk. */
-const TAIL = 32;
+/** How much of the beginning of a message is kept, so that one with an endless head can be refused. */
+const HEAD_KEPT_BYTES = 4096;
 
 /**
  * SIP messages on a stream socket (RFC 3261 §18.3), with its bounds: message size, time to the first byte, time to
@@ -43,12 +43,23 @@ export class FramedSocket implements WheelUser {
   readonly #user: FramedSocketUser;
   #guard: WheelTimer | undefined;
   #ended = false;
+  /** How the unfinished message began. */
+  #begun = '';
   /** When bytes last came, ms. */
   receivedAt: number;
 
-  constructor(socket: Socket, limits: FramedSocketLimits, wheel: TimerWheel, now: () => number, user: FramedSocketUser) {
+  constructor(
+    socket: Socket,
+    limits: FramedSocketLimits,
+    wheel: TimerWheel,
+    now: () => number,
+    user: FramedSocketUser,
+  ) {
     this.#socket = socket;
-    this.#framer = new StreamFramer({ maxHeaderBytes: limits.maxHeaderBytes, maxBodyBytes: limits.maxBodyBytes });
+    this.#framer = new StreamFramer({
+      maxHeaderBytes: limits.maxHeaderBytes,
+      maxBodyBytes: limits.maxBodyBytes,
+    });
     this.#writer = new TickWriter(socket);
     this.#limits = limits;
     this.#wheel = wheel;
@@ -57,7 +68,7 @@ export class FramedSocket implements WheelUser {
     this.receivedAt = now();
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
-      this.#receive(chunk.latin1Slice());
+      this.#receive(chunk.toString('latin1'));
     });
     socket.on('error', () => undefined); // 'close' follows
     socket.on('close', () => {
@@ -99,36 +110,38 @@ export class FramedSocket implements WheelUser {
   #receive(chunk: string): void {
     if (this.#ended) return;
     this.receivedAt = this.#now();
-    const events = this.#framer.push(chunk);
-    let last: string | undefined;
-    for (const event of events) {
+    for (const event of this.#framer.push(chunk)) {
       switch (event.kind) {
         case 'message':
-          last = event.raw;
           this.#user.onMessage(event.raw);
           break;
         case 'keepalive':
-          last = CRLF;
           this.write(CRLF);
           this.#user.onPing();
           break;
         case 'problem':
-          this.#user.onFramingProblem(event.problem, event.raw);
+          this.#user.onFramingProblem(
+            event.problem,
+            this.#begun === '' ? chunk.slice(0, HEAD_KEPT_BYTES) : this.#begun,
+          );
           this.#end('framing');
       }
       if (!this.open) return;
     }
-    this.#watchUnfinished(chunk, last);
+    this.#watchUnfinished(chunk);
   }
 
   /** A message that has begun must end in time; one timer, from its first byte. */
-  #watchUnfinished(chunk: string, last: string | undefined): void {
-    const begunEarlier = this.#guard?.what === 'unfinished' && last === undefined;
-    if (begunEarlier) return;
+  #watchUnfinished(chunk: string): void {
+    const { pending } = this.#framer;
+    const sameMessage = pending > chunk.length && this.#begun !== '';
+    if (sameMessage) return;
     if (this.#guard !== undefined) this.#wheel.stop(this.#guard);
-    this.#guard = endsWith(chunk, last ?? '')
-      ? undefined
-      : this.#wheel.start(this.#limits.unfinishedMessageMs, this.#now(), this, 'unfinished');
+    this.#guard = undefined;
+    this.#begun = '';
+    if (pending === 0) return;
+    this.#begun = chunk.slice(-pending).slice(0, HEAD_KEPT_BYTES);
+    this.#guard = this.#wheel.start(this.#limits.unfinishedMessageMs, this.#now(), this, 'unfinished');
   }
 
   #end(reason: StreamEnd): void {
@@ -149,15 +162,4 @@ export class FramedSocket implements WheelUser {
     this.#socket.end();
     this.#guard = this.#wheel.start(LINGER_MS, this.#now(), this, 'linger');
   }
-}
-
-/** True when nothing but line ends follows `last` in the chunk. */
-function endsWith(chunk: string, last: string): boolean {
-  let end = chunk.length;
-  if (last === '' || last === CRLF) {
-    while (end > 0 && (chunk[end - 1] === '\n' || chunk[end - 1] === '\r')) end -= 1;
-    return end === 0 || last === CRLF;
-  }
-  const tail = Math.min(TAIL, last.length, chunk.length);
-  return chunk.endsWith(last.slice(last.length - tail));
 }

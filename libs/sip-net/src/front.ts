@@ -1,6 +1,6 @@
 import { connect, createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { Clock } from '@rollcall/kernel';
-import { checkRequest, checkResponse, parseMessage, type ParseProblem, type SipRequest } from '@rollcall/sip';
+import { checkRequest, checkResponse, parseMessage, type ParseProblem } from '@rollcall/sip';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -12,10 +12,9 @@ import type {
 } from '@rollcall/sip-transaction';
 import { hostPort, plainAddress } from './addresses.ts';
 import { type FrontCounters, zeroCounters } from './counters.ts';
-import { withFraming } from './datagram-framing.ts';
 import type { StreamEnd } from './framed-socket.ts';
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
-import { refuseMalformed } from './malformed.ts';
+import { isTooLarge, refusalOf } from './refusal.ts';
 import { TransactionRunner } from './runner.ts';
 import { type NetLog, type RunnerContext, silentLog } from './runner-context.ts';
 import { StreamFlow, type StreamFlowOwner } from './stream-flow.ts';
@@ -99,7 +98,11 @@ class Front implements NativeFront, StreamFlowOwner {
   }
 
   get listeners(): SipFront['listeners'] {
-    return [...this.#udp, ...this.#tcp].map(({ transport, local, advertised }) => ({ transport, local, advertised }));
+    return [...this.#udp, ...this.#tcp].map(({ transport, local, advertised }) => ({
+      transport,
+      local,
+      advertised,
+    }));
   }
 
   sizes(): FrontSizes {
@@ -155,7 +158,13 @@ class Front implements NativeFront, StreamFlowOwner {
     return this.#addStream(socket, remote, local, listener?.advertised ?? local);
   }
 
-  request(flow: Flow, method: string, branch: string, message: string, user: ClientTransactionUser): ClientTransaction {
+  request(
+    flow: Flow,
+    method: string,
+    branch: string,
+    message: string,
+    user: ClientTransactionUser,
+  ): ClientTransaction {
     if (this.#runner === undefined) throw new Error('the front has not been started');
     return this.#runner.startClient(flow, method, branch, message, user);
   }
@@ -189,8 +198,8 @@ class Front implements NativeFront, StreamFlowOwner {
     this.counters.keepAlives += 1;
   }
 
-  onFramingProblem(problem: ParseProblem, raw: string | undefined, flow: StreamFlow): void {
-    this.#refuse(raw, problem, flow);
+  onFramingProblem(problem: ParseProblem, head: string, flow: StreamFlow): void {
+    this.#refuse(problem, flow, head);
   }
 
   onEnd(flow: StreamFlow, reason: StreamEnd): void {
@@ -229,7 +238,13 @@ class Front implements NativeFront, StreamFlowOwner {
   async #listenTcp(options: ListenerOptions): Promise<void> {
     const local = { address: options.host, port: options.port };
     const server = createServer({ noDelay: true, keepAlive: true });
-    const listener: TcpListener = { transport: 'tcp', options, server, local, advertised: options.advertised ?? local };
+    const listener: TcpListener = {
+      transport: 'tcp',
+      options,
+      server,
+      local,
+      advertised: options.advertised ?? local,
+    };
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host: options.host, port: options.port }, () => {
@@ -261,7 +276,8 @@ class Front implements NativeFront, StreamFlowOwner {
 
   #admits(address: string): boolean {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (this.#flows.size < maxConnections && (this.#perAddress.get(address) ?? 0) < maxConnectionsPerAddress) return true;
+    if (this.#flows.size < maxConnections && (this.#perAddress.get(address) ?? 0) < maxConnectionsPerAddress)
+      return true;
     this.counters.connectionsRefused += 1;
     return false;
   }
@@ -269,7 +285,18 @@ class Front implements NativeFront, StreamFlowOwner {
   #addStream(socket: Socket, remote: Endpoint, local: Endpoint, advertised: Endpoint): StreamFlow {
     this.#connectionNumber += 1;
     const id = `t${this.#connectionNumber.toString(36)}`;
-    const flow = new StreamFlow(id, 'tcp', socket, remote, local, advertised, this.#limits, this.#wheel, this.#now, this);
+    const flow = new StreamFlow(
+      id,
+      'tcp',
+      socket,
+      remote,
+      local,
+      advertised,
+      this.#limits,
+      this.#wheel,
+      this.#now,
+      this,
+    );
     this.#flows.set(id, flow);
     this.#byRemote.set(hostPort(flow.remote.address, flow.remote.port), flow);
     this.#perAddress.set(flow.remote.address, (this.#perAddress.get(flow.remote.address) ?? 0) + 1);
@@ -285,36 +312,34 @@ class Front implements NativeFront, StreamFlowOwner {
   #receive(raw: string, flow: Flow): void {
     const parsed = parseMessage(raw);
     if (!parsed.ok) {
-      this.#refuse(raw, parsed.error, flow);
+      this.#refuse(parsed.error, flow);
       return;
     }
-    const framed = flow.reliable ? parsed : withFraming(parsed.value, this.#limits);
-    if (!framed.ok) {
-      this.#refuse(raw, framed.error, flow);
+    const message = parsed.value;
+    if (message.kind === 'response') {
+      if (checkResponse(message) === undefined) this.#runner?.receiveResponse(message, flow);
+      else this.counters.malformedDropped += 1;
       return;
     }
-    const message = framed.value;
-    if (message.kind === 'request') {
-      const problem = checkRequest(message, { stream: flow.reliable });
-      if (problem === undefined) this.#runner?.receiveRequest(message, flow);
-      else this.#refuseRequest(message, problem, flow);
-    } else if (checkResponse(message) === undefined) this.#runner?.receiveResponse(message, flow);
-    else this.counters.malformedDropped += 1;
+    const problem = checkRequest(message, { stream: flow.reliable });
+    if (problem === undefined) this.#runner?.receiveRequest(message, flow);
+    else this.#refuse({ ...problem, request: message }, flow);
   }
 
-  #refuseRequest(request: SipRequest, problem: ParseProblem, flow: Flow): void {
-    this.#log.debug({ problem, flow: flow.id, method: request.method }, 'malformed request');
-    this.#refuse(request.raw, problem, flow);
-  }
-
-  #refuse(raw: string | undefined, problem: ParseProblem, flow: Flow): void {
-    if (problem.status === 413) this.counters.tooLarge += 1;
-    const refusal = raw === undefined ? undefined : refuseMalformed(raw, problem.status, problem.detail);
+  /** Refuses a malformed request; without state, and to its source (RFC 3261 §8.2.7). */
+  #refuse(problem: ParseProblem, flow: Flow, head?: string): void {
+    if (isTooLarge(problem)) this.counters.tooLarge += 1;
+    const refusal = refusalOf(problem, flow, head);
+    this.#log.debug(
+      { code: problem.code, at: problem.at, flow: flow.id, answered: refusal !== undefined },
+      'malformed message',
+    );
     if (refusal === undefined) {
       this.counters.malformedDropped += 1;
       return;
     }
     this.counters.malformedRefused += 1;
     flow.send(refusal);
+    if (flow.reliable && isTooLarge(problem)) flow.close('message too large');
   }
 }

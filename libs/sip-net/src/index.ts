@@ -1,6 +1,12 @@
 export { hostPort } from './addresses.ts';
 export type { FrontCounters } from './counters.ts';
-export { createSipFront, type FrontSizes, type ListenerOptions, type NativeFront, type SipFrontOptions } from './front.ts';
+export {
+  createSipFront,
+  type FrontSizes,
+  type ListenerOptions,
+  type NativeFront,
+  type SipFrontOptions,
+} from './front.ts';
 export { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 export type { NetLog } from './runner-context.ts';
 export { newToken } from './tokens.ts';

@@ -114,7 +114,10 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
       case 'pass':
         return true;
       default: // 'timeout' (no ACK came), 'transport': the user of a proxy has nothing to undo
-        this.context.log.debug({ effect: effect.kind, call: this.request.header('call-id') }, 'INVITE transaction failed');
+        this.context.log.debug(
+          { effect: effect.kind, call: this.request.header('call-id') },
+          'INVITE transaction failed',
+        );
         return false;
     }
   }

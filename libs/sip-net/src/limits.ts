@@ -29,9 +29,12 @@ export interface NetLimits {
 /** RFC 3261 timer F: no client waits longer for an answer, so no honest peer needs longer to finish a message. */
 const TRANSACTION_TIMEOUT_MS = 32_000;
 
-/** Defaults. The sizes follow RFC 3261 §18.1.1: at least what one datagram can hold must be taken. */
+/**
+ * Defaults. A head may be somewhat larger here than the parser takes (`LIMITS` of `sip`), so that a request with too large
+ * a head is still framed and gets its 413. A body is at most what a datagram can hold (RFC 3261 §18.1.1).
+ */
 export const DEFAULT_LIMITS: NetLimits = {
-  maxHeaderBytes: 32_768,
+  maxHeaderBytes: 81_920,
   maxBodyBytes: 65_536,
   maxConnections: 50_000,
   maxConnectionsPerAddress: 2_000,

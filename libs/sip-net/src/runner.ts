@@ -96,7 +96,13 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
     }
   }
 
-  startClient(flow: Flow, method: string, branch: string, message: string, user: ClientTransactionUser): ClientTransaction {
+  startClient(
+    flow: Flow,
+    method: string,
+    branch: string,
+    message: string,
+    user: ClientTransactionUser,
+  ): ClientTransaction {
     const { limits, counters } = this.#context;
     const key = clientKey(branch, method);
     const Machine = method === 'INVITE' ? InviteClientTransaction : NonInviteClientTransaction;
@@ -192,9 +198,17 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
       this.#refuseFull(request, flow);
       return;
     }
-    const transaction = new NonInviteServerTransaction(request, flow, this.#replyFlow(request, flow), key, clock.now(), this);
+    const transaction = new NonInviteServerTransaction(
+      request,
+      flow,
+      this.#replyFlow(request, flow),
+      key,
+      clock.now(),
+      this,
+    );
     this.#callUser(transaction);
-    if (transaction.state === 'Trying' || transaction.state === 'Proceeding') this.#pending.set(key, transaction);
+    if (transaction.state === 'Trying' || transaction.state === 'Proceeding')
+      this.#pending.set(key, transaction);
   }
 
   #receiveInvite(request: SipRequest, flow: Flow): void {
@@ -216,7 +230,15 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
     }
     const legacyAckKey = legacyAckKeyOf(request);
     const replyFlow = this.#replyFlow(request, flow);
-    const transaction = new InviteServerTransaction(request, flow, replyFlow, key, legacyAckKey, this, this.#context);
+    const transaction = new InviteServerTransaction(
+      request,
+      flow,
+      replyFlow,
+      key,
+      legacyAckKey,
+      this,
+      this.#context,
+    );
     this.#invites.set(key, transaction);
     if (legacyAckKey !== undefined) this.#invites.set(legacyAckKey, transaction);
     this.#callUser(transaction);
@@ -228,14 +250,19 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
     const key = serverKeyOf(request);
     const invite = key === undefined ? undefined : this.#invites.get(key);
     if (invite !== undefined && this.#acknowledges(request, invite)) {
-      if (invite.acknowledge()) this.#guard(() => { user.onAck(request, flow); });
+      if (invite.acknowledge())
+        this.#guard(() => {
+          user.onAck(request, flow);
+        });
       return;
     }
     if (key !== undefined && this.#statelessInvites.has(key)) {
       counters.retransmissionsAbsorbed += 1;
       return;
     }
-    this.#guard(() => { user.onAck(request, flow); });
+    this.#guard(() => {
+      user.onAck(request, flow);
+    });
   }
 
   /** §17.2.3: for an RFC 2543 client the To tag of the ACK must be that of the response. */

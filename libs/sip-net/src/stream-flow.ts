@@ -2,13 +2,18 @@ import type { Socket } from 'node:net';
 import type { ParseProblem } from '@rollcall/sip';
 import type { Endpoint, Flow, TransportName } from '@rollcall/sip-transaction';
 import { plainAddress } from './addresses.ts';
-import { FramedSocket, type FramedSocketLimits, type FramedSocketUser, type StreamEnd } from './framed-socket.ts';
+import {
+  FramedSocket,
+  type FramedSocketLimits,
+  type FramedSocketUser,
+  type StreamEnd,
+} from './framed-socket.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
 export interface StreamFlowOwner {
   onMessage(raw: string, flow: StreamFlow): void;
   onPing(flow: StreamFlow): void;
-  onFramingProblem(problem: ParseProblem, raw: string | undefined, flow: StreamFlow): void;
+  onFramingProblem(problem: ParseProblem, head: string, flow: StreamFlow): void;
   onEnd(flow: StreamFlow, reason: StreamEnd): void;
 }
 
@@ -67,8 +72,8 @@ export class StreamFlow implements Flow, FramedSocketUser {
     this.#owner.onPing(this);
   }
 
-  onFramingProblem(problem: ParseProblem, raw: string | undefined): void {
-    this.#owner.onFramingProblem(problem, raw, this);
+  onFramingProblem(problem: ParseProblem, head: string): void {
+    this.#owner.onFramingProblem(problem, head, this);
   }
 
   onEnd(reason: StreamEnd): void {

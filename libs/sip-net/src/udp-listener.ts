@@ -82,7 +82,8 @@ export class UdpListener {
     const [, hex = '', port = ''] = id.split('-');
     const address = addressFromHex(hex);
     if (address === undefined || !/^\d{1,5}$/.test(port)) return undefined;
-    if (Number(port) < 1 || Number(port) > 65_535 || isIPv6(address) !== isIPv6(this.local.address)) return undefined;
+    if (Number(port) < 1 || Number(port) > 65_535 || isIPv6(address) !== isIPv6(this.local.address))
+      return undefined;
     return new UdpFlow(this, { address, port: Number(port) });
   }
 
@@ -115,7 +116,10 @@ export class UdpListener {
       counters.notSip += 1;
       return;
     }
-    this.#options.onDatagram(data.latin1Slice(), new UdpFlow(this, { address: plainAddress(source.address), port: source.port }));
+    this.#options.onDatagram(
+      data.toString('latin1'),
+      new UdpFlow(this, { address: plainAddress(source.address), port: source.port }),
+    );
   }
 }
 

@@ -5,19 +5,20 @@ import type { Effect, Machine, Transition } from './machine.ts';
  * slash what is done. The documentation holds this text, and a test compares the two.
  */
 export function printDiagram<S extends string, E extends string>(machine: Machine<S, E>): string {
-  const lines = ['stateDiagram-v2', `  [*] --> ${String(machine.begin.to)} : ${label(machine.begin.on, machine.begin)}`];
-  for (const [state, events] of entries(machine.states)) {
-    const rows = entries(events);
+  const lines = [
+    'stateDiagram-v2',
+    `  [*] --> ${String(machine.begin.to)} : ${label(machine.begin.on, machine.begin)}`,
+  ];
+  for (const state of Object.keys(machine.states) as S[]) {
+    const rows = Object.entries<Transition<S> | undefined>(machine.states[state]);
     if (rows.length === 0) lines.push(`  ${state} --> [*]`);
     for (const [event, transition] of rows) {
-      if (transition !== undefined) lines.push(`  ${state} --> ${transition.to ?? state} : ${label(event, transition)}`);
+      if (transition !== undefined)
+        lines.push(`  ${state} --> ${transition.to ?? state} : ${label(event, transition)}`);
     }
   }
   return `${lines.join('\n')}\n`;
 }
-
-const entries = <K extends string, V>(record: Readonly<Partial<Record<K, V>>>): [K, V | undefined][] =>
-  Object.entries(record) as [K, V | undefined][];
 
 function label(event: string, transition: Transition<string>): string {
   const effects = transition.effects.map(effectText);

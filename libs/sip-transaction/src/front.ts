@@ -77,9 +77,19 @@ export interface SipFront {
    * Starts a client transaction (§17.1). `message` is a whole request whose top Via the caller has made with
    * `branch`; retransmission, timers and matching are the front's.
    */
-  request(flow: Flow, method: string, branch: string, message: string, user: ClientTransactionUser): ClientTransaction;
+  request(
+    flow: Flow,
+    method: string,
+    branch: string,
+    message: string,
+    user: ClientTransactionUser,
+  ): ClientTransaction;
   /** Addresses that are listened on, after `start`. */
-  readonly listeners: readonly { readonly transport: TransportName; readonly local: Endpoint; readonly advertised: Endpoint }[];
+  readonly listeners: readonly {
+    readonly transport: TransportName;
+    readonly local: Endpoint;
+    readonly advertised: Endpoint;
+  }[];
   /** Stops accepting, closes flows, drops transactions. */
   stop(): Promise<void>;
 }

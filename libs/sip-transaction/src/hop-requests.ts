@@ -17,7 +17,11 @@ export function cancelFor(invite: SipRequest): Result<string, ParseProblem> {
   return sameHop(invite, 'CANCEL', invite.header('to'));
 }
 
-function sameHop(invite: SipRequest, method: 'ACK' | 'CANCEL', to: string | undefined): Result<string, ParseProblem> {
+function sameHop(
+  invite: SipRequest,
+  method: 'ACK' | 'CANCEL',
+  to: string | undefined,
+): Result<string, ParseProblem> {
   const via = invite.topVia();
   if (!via.ok) return via;
   const cseq = invite.cseq();
@@ -25,7 +29,12 @@ function sameHop(invite: SipRequest, method: 'ACK' | 'CANCEL', to: string | unde
   const from = invite.header('from');
   const callId = invite.header('call-id');
   if (to === undefined || from === undefined || callId === undefined) {
-    return err({ code: 'missing-header', at: 0, detail: `no ${method} without To, From and Call-ID`, status: 400 });
+    return err({
+      code: 'missing-header',
+      at: 0,
+      detail: `no ${method} without To, From and Call-ID`,
+      status: 400,
+    });
   }
   const routes = invite.headers('route').map((value) => `Route: ${value}\r\n`);
   return ok(

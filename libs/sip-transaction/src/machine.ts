@@ -70,7 +70,11 @@ export class UnexpectedEvent extends Error {
 }
 
 /** Looks up what an event does in a state. Throws `UnexpectedEvent` when the table has no such row. */
-export function step<S extends string, E extends string>(machine: Machine<S, E>, state: S, event: E): Transition<S> {
+export function step<S extends string, E extends string>(
+  machine: Machine<S, E>,
+  state: S,
+  event: E,
+): Transition<S> {
   const transition = machine.states[state][event];
   if (transition === undefined) throw new UnexpectedEvent(machine.name, state, event);
   return transition;

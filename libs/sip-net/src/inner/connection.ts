@@ -8,7 +8,9 @@ import { hashText } from './rendezvous.ts';
 
 /** How a request over the inner link ended. */
 export type InnerOutcome =
-  { readonly kind: 'response'; readonly response: SipResponse } | { readonly kind: 'unavailable' } | { readonly kind: 'timeout' };
+  | { readonly kind: 'response'; readonly response: SipResponse }
+  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'timeout' };
 
 export type InnerDone = (outcome: InnerOutcome) => void;
 
@@ -151,7 +153,12 @@ export class InnerConnection implements FramedSocketUser {
     this.#state = 'connecting';
     this.#connectBy = now + CONNECT_TIMEOUT_MS;
     this.#pingedAt = undefined;
-    const socket = connect({ host: this.#replica.host, port: this.#replica.port, noDelay: true, keepAlive: true });
+    const socket = connect({
+      host: this.#replica.host,
+      port: this.#replica.port,
+      noDelay: true,
+      keepAlive: true,
+    });
     const framed = new FramedSocket(socket, LIMITS, this.#owner.wheel, () => this.#owner.now(), this);
     this.#framed = framed;
     socket.on('connect', () => {

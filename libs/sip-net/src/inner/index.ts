@@ -1,4 +1,16 @@
 export type { InnerDone, InnerOutcome } from './connection.ts';
 export { createInnerLink, type InnerLink, type InnerLinkOptions, type InnerLinkStats } from './link.ts';
-export { dnsReplicas, type Replica, replicasFrom, type ReplicaSource, type ResolveAddresses, staticReplicas } from './replicas.ts';
-export { createInnerServer, type InnerServer, type InnerServerLimits, type InnerServerOptions } from './server.ts';
+export {
+  dnsReplicas,
+  type Replica,
+  replicasFrom,
+  type ReplicaSource,
+  type ResolveAddresses,
+  staticReplicas,
+} from './replicas.ts';
+export {
+  createInnerServer,
+  type InnerServer,
+  type InnerServerLimits,
+  type InnerServerOptions,
+} from './server.ts';

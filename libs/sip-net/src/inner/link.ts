@@ -1,7 +1,13 @@
 import type { Clock } from '@rollcall/kernel';
 import { hostPort } from '../addresses.ts';
 import { TimerWheel } from '../timer-wheel.ts';
-import { type ConnectionOwner, InnerConnection, type InnerDone, type InnerOutcome, type PendingRequest } from './connection.ts';
+import {
+  type ConnectionOwner,
+  InnerConnection,
+  type InnerDone,
+  type InnerOutcome,
+  type PendingRequest,
+} from './connection.ts';
 import type { Replica, ReplicaSource } from './replicas.ts';
 import { hashText, highest } from './rendezvous.ts';
 
@@ -86,11 +92,25 @@ class Link implements InnerLink, ConnectionOwner {
 
   request(key: string, branch: string, message: string, done: InnerDone): void {
     this.#refresh();
-    this.#accept({ key: hashText(key), branch, message, done, deadline: this.#now() + this.#options.timeoutMs, tried: NONE });
+    this.#accept({
+      key: hashText(key),
+      branch,
+      message,
+      done,
+      deadline: this.#now() + this.#options.timeoutMs,
+      tried: NONE,
+    });
   }
 
   requestTo(peer: Replica, branch: string, message: string, done: InnerDone): void {
-    const request = { key: undefined, branch, message, done, deadline: this.#now() + this.#options.timeoutMs, tried: NONE };
+    const request = {
+      key: undefined,
+      branch,
+      message,
+      done,
+      deadline: this.#now() + this.#options.timeoutMs,
+      tried: NONE,
+    };
     const connection = this.#closed ? undefined : this.#peer(peer);
     if (connection === undefined || this.#full() || !connection.send(request)) {
       this.#refuse(request);
@@ -122,7 +142,8 @@ class Link implements InnerLink, ConnectionOwner {
     this.#closed = true;
     clearInterval(this.#interval);
     this.#options.replicas.stop();
-    for (const connection of [...this.#replicas, ...this.#leaving, ...this.#peers.values()]) connection.close();
+    for (const connection of [...this.#replicas, ...this.#leaving, ...this.#peers.values()])
+      connection.close();
   }
 
   now(): number {

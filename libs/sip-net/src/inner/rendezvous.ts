@@ -17,7 +17,11 @@ export function mix(a: number, b: number): number {
  * Rendezvous hashing: the candidate with the highest score for the key. When one goes, only its own keys move.
  * `seed` is `hashText` of the candidate's name. Undefined when `usable` takes none.
  */
-export function highest<T extends { readonly seed: number }>(key: number, candidates: readonly T[], usable: (candidate: T) => boolean): T | undefined {
+export function highest<T extends { readonly seed: number }>(
+  key: number,
+  candidates: readonly T[],
+  usable: (candidate: T) => boolean,
+): T | undefined {
   let best: T | undefined;
   let bestScore = -1;
   for (const candidate of candidates) {

@@ -26,7 +26,8 @@ const RESOLVE_EVERY_MS = 5_000;
 
 export type ResolveAddresses = (name: string) => Promise<readonly string[]>;
 
-const resolveBySystem: ResolveAddresses = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
+const resolveBySystem: ResolveAddresses = async (name) =>
+  (await lookup(name, { all: true })).map(({ address }) => address);
 
 /** All addresses of a DNS name, resolved again every few seconds. When that fails the last list stays. */
 export function dnsReplicas(
@@ -61,7 +62,9 @@ export function dnsReplicas(
 export function replicasFrom(text: string): Result<ReplicaSource, string> {
   if (text.startsWith('dns:')) {
     const replica = readReplica(text.slice('dns:'.length));
-    return replica === undefined ? err(`"${text}" is not dns:name:port`) : ok(dnsReplicas(replica.host, replica.port));
+    return replica === undefined
+      ? err(`"${text}" is not dns:name:port`)
+      : ok(dnsReplicas(replica.host, replica.port));
   }
   const replicas: Replica[] = [];
   for (const part of text.split(',').map((item) => item.trim())) {

@@ -2,7 +2,6 @@ import { createServer, type Socket } from 'node:net';
 import { type ParseProblem, parseMessage, respond, type SipRequest } from '@rollcall/sip';
 import { hostPort, plainAddress } from '../addresses.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
-import { refuseMalformed } from '../malformed.ts';
 import { type NetLog, silentLog } from '../runner-context.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import { newToken } from '../tokens.ts';
@@ -116,8 +115,7 @@ class Peer implements FramedSocketUser {
   onMessage(raw: string): void {
     const parsed = parseMessage(raw);
     if (!parsed.ok) {
-      const refusal = refuseMalformed(raw, parsed.error.status, parsed.error.detail);
-      if (refusal !== undefined) this.#reply(refusal);
+      this.#refuse(parsed.error);
       return;
     }
     if (parsed.value.kind === 'request') this.#handle(parsed.value);
@@ -127,14 +125,22 @@ class Peer implements FramedSocketUser {
     // Answered by the framed socket.
   }
 
-  onFramingProblem(problem: ParseProblem, raw: string | undefined): void {
-    this.log.warn({ problem, peer: this.#name }, 'inner connection cannot be framed');
-    const refusal = raw === undefined ? undefined : refuseMalformed(raw, problem.status, problem.detail);
-    if (refusal !== undefined) this.#reply(refusal);
+  onFramingProblem(problem: ParseProblem): void {
+    this.#refuse(problem);
   }
 
   onEnd(): void {
     this.onGone();
+  }
+
+  #refuse(problem: ParseProblem): void {
+    this.log.warn(
+      { code: problem.code, at: problem.at, peer: this.#name },
+      'malformed message on an inner connection',
+    );
+    if (problem.request?.has('via') === true) {
+      this.#reply(respond(problem.request, problem.status, { toTag: newToken() }));
+    }
   }
 
   /** The last net under the service's own error handling. */

@@ -1,4 +1,15 @@
-import { ack, again, go, type Machine, pass, send, start, stay, tellTimeout, tellTransport } from '../machine.ts';
+import {
+  ack,
+  again,
+  go,
+  type Machine,
+  pass,
+  send,
+  start,
+  stay,
+  tellTimeout,
+  tellTransport,
+} from '../machine.ts';
 
 export type InviteClientState = 'Calling' | 'Proceeding' | 'Completed' | 'Accepted' | 'Terminated';
 export type InviteClientEvent =

@@ -1,7 +1,19 @@
-import { again, go, type Machine, pass, send, slow, start, stay, tellTimeout, tellTransport } from '../machine.ts';
+import {
+  again,
+  go,
+  type Machine,
+  pass,
+  send,
+  slow,
+  start,
+  stay,
+  tellTimeout,
+  tellTransport,
+} from '../machine.ts';
 
 export type NonInviteClientState = 'Trying' | 'Proceeding' | 'Completed' | 'Terminated';
-export type NonInviteClientEvent = 'provisional' | 'final' | 'timerE' | 'timerF' | 'timerK' | 'transportError';
+export type NonInviteClientEvent =
+  'provisional' | 'final' | 'timerE' | 'timerF' | 'timerK' | 'transportError';
 
 /** RFC 3261 §17.1.2 (figure 6). */
 export const nonInviteClient: Machine<NonInviteClientState, NonInviteClientEvent> = {

@@ -1,0 +1,33 @@
+import { type ParseProblem, parseMessage, type SipRequest } from '@rollcall/sip';
+import type { Flow } from '@rollcall/sip-transaction';
+import { newToken } from './tokens.ts';
+import { answer } from './via-source.ts';
+
+/** RFC 3261 §21.5.7 and §21.4.11: what is too large is refused alike, wherever the octets are too many. */
+const MESSAGE_TOO_LARGE = 513;
+const REQUEST_ENTITY_TOO_LARGE = 413;
+
+export const isTooLarge = (problem: ParseProblem): boolean =>
+  problem.status === MESSAGE_TOO_LARGE || problem.status === REQUEST_ENTITY_TOO_LARGE;
+
+/**
+ * The refusal of a malformed request. Undefined when there must be none or can be none: for a response (RFC 3261 §18.1.2), an
+ * ACK (§17), and for what has no Via to send it along. `head` is what came of a message whose head did not end.
+ */
+export function refusalOf(problem: ParseProblem, flow: Flow, head?: string): string | undefined {
+  const request = problem.request ?? requestIn(head);
+  if (request?.has('via') !== true || request.method === 'ACK') return undefined;
+  const status = isTooLarge(problem) ? REQUEST_ENTITY_TOO_LARGE : problem.status;
+  const detail = problem.detail.replaceAll(/["\\]|[^ -~]/g, '?');
+  return answer(request, flow, status, {
+    toTag: newToken(),
+    headers: `Warning: 399 rollcall "${detail}"\r\n`,
+  });
+}
+
+function requestIn(head: string | undefined): SipRequest | undefined {
+  if (head === undefined) return undefined;
+  const parsed = parseMessage(head.slice(0, head.lastIndexOf('\r\n') + 2));
+  if (parsed.ok) return parsed.value.kind === 'request' ? parsed.value : undefined;
+  return parsed.error.request;
+}

@@ -276,7 +276,7 @@ export class StoreClient {
   }
 
   #tell(status: StoreStatus): void {
-    if (this.#status?.up === status.up) return;
+    if (this.#closed || this.#status?.up === status.up) return;
     this.#status = status;
     for (const listener of this.#listeners) listener(status);
   }

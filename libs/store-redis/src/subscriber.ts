@@ -66,8 +66,9 @@ export class Subscriber {
         () => redis.stream.destroy(),
       );
     });
-    redis.on('message', (name: string, message: string) => {
-      for (const channel of this.#channels.get(name) ?? []) channel.onMessage(message);
+    redis.on('messageBuffer', (name: Buffer, message: Buffer) => {
+      const listeners = this.#channels.get(name.toString('latin1')) ?? [];
+      for (const { onMessage } of listeners) onMessage(message.toString('latin1'));
     });
     redis.on('end', () => {
       this.#lost();
@@ -95,9 +96,9 @@ export class Subscriber {
   #lost(): void {
     clearInterval(this.#ping);
     this.#redis = undefined;
+    if (this.#closed) return;
     if (this.#hadLink) this.#tellGap();
     this.#hadLink = false;
-    if (this.#closed) return;
     this.#attempt += 1;
     this.#retry = setTimeout(() => {
       this.#connect();

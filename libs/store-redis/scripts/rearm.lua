@@ -1,0 +1,20 @@
+#!lua
+-- Ends the lease of an AoR on the due-set. What a commit has armed since it was taken is only ever made earlier.
+--
+-- KEYS 1 due zset of the shard, see take-due.lua
+-- ARGV 1 AoR
+--      2 when it is due again in ms; empty for never
+-- Reply `armed`, or `left` when there was nothing to do.
+local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local leased = score and tonumber(score) % 1 ~= 0
+if ARGV[2] == '' then
+  if leased then
+    redis.call('ZREM', KEYS[1], ARGV[1])
+  end
+  return 'left'
+end
+if score and not leased and tonumber(score) <= tonumber(ARGV[2]) then
+  return 'left'
+end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+return 'armed'

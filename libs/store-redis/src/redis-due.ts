@@ -1,0 +1,51 @@
+import { DUE_LEASE_MS } from '@rollcall/location';
+import type { Aor, DueReader } from '@rollcall/location';
+import type { EpochMs } from '@rollcall/kernel';
+import { listOf, numberOf, textOf } from './call.ts';
+import type { StoreClient } from './client.ts';
+import { keys, SHARDS, shardOf } from './keys.ts';
+import { SHARD_SLOTS } from './redis-location.ts';
+import { defineScript } from './script.ts';
+
+const takeScript = defineScript(new URL('../scripts/take-due.lua', import.meta.url), 1);
+const rearmScript = defineScript(new URL('../scripts/rearm.lua', import.meta.url), 1);
+
+/** The due-sets of all shards. Each sweep counts what is due in every shard in one write, and takes only where there is something. */
+export class RedisDue implements DueReader {
+  /** Where the next sweep begins, so that a small limit does not starve the last shards. */
+  #turn = 0;
+
+  constructor(private readonly client: StoreClient) {}
+
+  async takeDue(now: EpochMs, limit: number): Promise<readonly Aor[]> {
+    const counts = await Promise.all(
+      Array.from({ length: SHARDS }, (_, shard) =>
+        this.client.command(SHARD_SLOTS[shard] ?? 0, ['ZCOUNT', keys.due(shard), '-inf', String(now)]),
+      ),
+    );
+    const takes: Promise<readonly Aor[]>[] = [];
+    let room = limit;
+    const begin = this.#turn;
+    for (let i = 0; i < SHARDS && room > 0; i += 1) {
+      const shard = (begin + i) % SHARDS;
+      const count = Math.min(numberOf(counts[shard]), room);
+      if (count === 0) continue;
+      room -= count;
+      takes.push(this.#take(shard, now, count));
+      this.#turn = shard;
+    }
+    return (await Promise.all(takes)).flat();
+  }
+
+  async rearm(aor: Aor, at: EpochMs | undefined): Promise<void> {
+    const shard = shardOf(aor);
+    const values = [keys.due(shard), aor, at === undefined ? '' : String(at)];
+    await this.client.run(rearmScript, SHARD_SLOTS[shard] ?? 0, values);
+  }
+
+  async #take(shard: number, now: EpochMs, count: number): Promise<readonly Aor[]> {
+    const values = [keys.due(shard), String(now), String(now + DUE_LEASE_MS), String(count)];
+    const reply = await this.client.run(takeScript, SHARD_SLOTS[shard] ?? 0, values);
+    return listOf(reply).map((aor) => textOf(aor) as Aor);
+  }
+}

@@ -1,0 +1,91 @@
+import type {
+  AuditLog,
+  Commit,
+  DueReader,
+  EdgeLeases,
+  LocationReader,
+  LocationWatcher,
+  LocationWriter,
+  StoreClock,
+  UserDirectory,
+} from '@rollcall/location';
+import { ChangeWatcher } from './change-watcher.ts';
+import { StoreClient } from './client.ts';
+import type { ClientOptions, ClientStats, StoreStatus } from './client.ts';
+import { RedisClock } from './clock.ts';
+import { RedisAudit } from './redis-audit.ts';
+import { RedisDue } from './redis-due.ts';
+import { RedisEdges } from './redis-edges.ts';
+import { RedisLocation, SHARD_SLOTS } from './redis-location.ts';
+import type { CommitDone } from './redis-location.ts';
+import { RedisUsers } from './redis-users.ts';
+
+/** All location ports in one object, with `commitThen` for the REGISTER path. */
+export interface LocationStore extends LocationReader, LocationWriter, LocationWatcher, DueReader {
+  /** `commit` without a promise: `done` is told once, in a later turn. The error is a `StoreUnavailable`, or a bug. */
+  commitThen(commit: Commit, done: CommitDone): void;
+}
+
+/** The store of a process. Everything throws `StoreUnavailable` while it is away. */
+export interface Store {
+  readonly location: LocationStore;
+  readonly clock: StoreClock;
+  readonly users: UserDirectory;
+  readonly edges: EdgeLeases;
+  readonly audit: AuditLog;
+  /** The connection itself, for adapters of this package. */
+  readonly client: StoreClient;
+  ready(): boolean;
+  /** Calls at each change: up, down. The first one comes when the first attempt to connect has ended. */
+  onStatus(listener: (status: StoreStatus) => void): void;
+  stats(): ClientStats;
+  /** Lets calls in flight end, then disconnects. */
+  close(): Promise<void>;
+}
+
+/** Makes a store without waiting for its connection: what is asked of it before it is up fails. */
+export function openStore(options: ClientOptions): Store {
+  const client = new StoreClient(options);
+  const clock = new RedisClock(client, SHARD_SLOTS[0] ?? 0);
+  const records = new RedisLocation(client, clock);
+  const due = new RedisDue(client);
+  const watcher = new ChangeWatcher(client);
+  return {
+    location: {
+      read: (aor) => records.read(aor),
+      commit: (commit) => records.commit(commit),
+      commitThen: (commit, done) => {
+        records.commitThen(commit, done);
+      },
+      watch: (cursor, deliver, signal) => watcher.watch(cursor, deliver, signal),
+      takeDue: (now, limit) => due.takeDue(now, limit),
+      rearm: (aor, at) => due.rearm(aor, at),
+    },
+    clock,
+    users: new RedisUsers(client),
+    edges: new RedisEdges(client, clock),
+    audit: new RedisAudit(client),
+    client,
+    ready: () => client.ready(),
+    onStatus: (listener) => {
+      client.onStatus(listener);
+    },
+    stats: () => client.stats(),
+    close: async () => {
+      clock.stop();
+      await client.close();
+    },
+  };
+}
+
+/**
+ * Connects to the store. Resolves when the first attempt has come to an end, good or bad: with a store that is away the process
+ * runs on, `ready()` says so, and attempts never end. Throws `TypeError` when no address is given.
+ */
+export async function connectStore(options: ClientOptions): Promise<Store> {
+  const store = openStore(options);
+  await store.client.settled();
+  // The first answers carry the time of the store already.
+  if (store.ready()) await (store.clock as RedisClock).learn();
+  return store;
+}

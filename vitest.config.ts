@@ -9,15 +9,40 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: 'unit', include: ['libs/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'deploy/local/test/**/*.test.ts'], exclude: ['**/*.redis.test.ts'] },
+        test: {
+          name: 'unit',
+          include: [
+            'libs/*/test/**/*.test.ts',
+            'services/*/test/**/*.test.ts',
+            'deploy/local/test/**/*.test.ts',
+            'test/conformance/**/*.test.ts',
+            'test/boundaries/**/*.test.ts',
+          ],
+          exclude: ['**/*.redis.test.ts', '**/node_modules/**', '**/dist/**'],
+          testTimeout: 20_000,
+        },
       },
       {
         ...shared,
-        test: { name: 'redis', include: ['libs/*/test/**/*.redis.test.ts', 'services/*/test/**/*.redis.test.ts'], testTimeout: 30_000, hookTimeout: 60_000, fileParallelism: false },
+        test: {
+          name: 'redis',
+          include: ['libs/*/test/**/*.redis.test.ts', 'services/*/test/**/*.redis.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       {
         ...shared,
-        test: { name: 'system', include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: 'system',
+          include: ['test/{system,interop}/**/*.test.ts'],
+          // Processes are run as built: see that the build is not older than the source.
+          globalSetup: ['test/system/build.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

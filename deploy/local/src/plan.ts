@@ -5,6 +5,9 @@ export interface Replicas {
   readonly presence: number;
 }
 
+/** Additions to the environment: of every service, or of one kind. */
+export type ExtraEnvironment = Partial<Readonly<Record<ServiceKind | 'all', Readonly<Record<string, string>>>>>;
+
 export interface PlanOptions {
   /** Where SIP and the admin interface listen. */
   readonly host: string;
@@ -14,8 +17,7 @@ export interface PlanOptions {
   readonly redisUrl: string;
   readonly secret: string;
   readonly adminToken: string;
-  /** Added to the environment of every service. */
-  readonly extra?: Readonly<Record<string, string>>;
+  readonly extra?: ExtraEnvironment;
 }
 
 export type ServiceKind = 'edge' | 'registrar' | 'presence' | 'admin';
@@ -61,8 +63,9 @@ export function planSystem(options: PlanOptions): Plan {
   const port = () => next++;
   const repeat = <T>(count: number, make: (n: number) => T): T[] =>
     Array.from({ length: count }, (_, index) => make(index + 1));
-  const common = (opsPort: number) => ({
-    ...options.extra,
+  const common = (kind: ServiceKind, opsPort: number) => ({
+    ...options.extra?.all,
+    ...options.extra?.[kind],
     ROLLCALL_REDIS_URL: options.redisUrl,
     ROLLCALL_SECRET: options.secret,
     ROLLCALL_HTTP_HOST: INNER_HOST,
@@ -75,7 +78,7 @@ export function planSystem(options: PlanOptions): Plan {
       name: `${kind}-${n}`,
       opsPort,
       inner: `${INNER_HOST}:${innerPort}`,
-      env: { ...common(opsPort), ROLLCALL_INNER_HOST: INNER_HOST, ROLLCALL_INNER_PORT: String(innerPort) },
+      env: { ...common(kind, opsPort), ROLLCALL_INNER_HOST: INNER_HOST, ROLLCALL_INNER_PORT: String(innerPort) },
       ports: [tcp(INNER_HOST, innerPort), tcp(INNER_HOST, opsPort)],
     };
   };
@@ -90,7 +93,7 @@ export function planSystem(options: PlanOptions): Plan {
       opsPort,
       sipPort,
       env: {
-        ...common(opsPort),
+        ...common('edge', opsPort),
         ROLLCALL_EDGE_ID: `edge-${n}`,
         ROLLCALL_SIP_UDP: `${host}:${sipPort}`,
         ROLLCALL_SIP_TCP: `${host}:${sipPort}`,
@@ -115,7 +118,7 @@ export function planSystem(options: PlanOptions): Plan {
     name: 'admin-1',
     opsPort: adminOps,
     env: {
-      ...common(adminOps),
+      ...common('admin', adminOps),
       ROLLCALL_ADMIN_HOST: host,
       ROLLCALL_ADMIN_PORT: String(adminPort),
       ROLLCALL_ADMIN_TOKEN: options.adminToken,

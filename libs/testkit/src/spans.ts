@@ -5,21 +5,28 @@ export interface Span {
   readonly id: string;
   readonly parentId: string | undefined;
   readonly name: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-/**
- * Spans that OpenTelemetry's console exporter wrote into a log: objects as Node's inspect prints them, one field a line,
- * between lines of other output.
- */
-export function readSpans(service: string, log: string): Span[] {
+interface SpanLine {
+  readonly span?: string;
+  readonly service: string;
+  readonly trace_id: string;
+  readonly span_id: string;
+  readonly parent_span_id?: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+}
+
+/** Spans that the console exporter wrote into a log, one JSON line each between lines of other output. */
+export function readSpans(log: string): Span[] {
   const spans: Span[] = [];
-  for (const block of log.split(/^\{$/m).slice(1)) {
-    const field = (name: string) => new RegExp(`^ {2}${name}: '([^']*)'`, 'm').exec(block)?.[1];
-    const parent = /spanId: '([^']*)'/.exec(/^ {2}parentSpanContext: \{[^}]*/m.exec(block)?.[0] ?? '')?.[1];
-    const [traceId, id, name] = [field('traceId'), field('id'), field('name')];
-    if (traceId !== undefined && id !== undefined && name !== undefined) {
-      spans.push({ service, traceId, id, name, parentId: parent ?? field('parentId') });
-    }
+  for (const line of log.split('\n')) {
+    if (!line.startsWith('{"span":')) continue;
+    const one = JSON.parse(line) as SpanLine;
+    spans.push({
+      ...{ service: one.service, traceId: one.trace_id, id: one.span_id, name: one.span ?? '' },
+      ...{ parentId: one.parent_span_id, attributes: one.attributes ?? {} },
+    });
   }
   return spans;
 }

@@ -15,6 +15,7 @@ import {
   System,
   waitReady,
   type Account,
+  type ExtraEnvironment,
   type PhoneOptions,
   type Plan,
   type RedisInstance,
@@ -32,8 +33,8 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 export interface SystemOptions {
   readonly replicas?: Partial<Replicas>;
-  /** Added to the environment of every service. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to the environment of the services: of all, or of one kind. */
+  readonly env?: ExtraEnvironment;
   readonly accounts?: readonly Account[];
   /** Starts the services without waiting for readiness, as for a Redis that is away. */
   readonly redis?: 'own' | { readonly url: string };
@@ -102,7 +103,7 @@ export class TestSystem {
       const plan = planSystem({
         ...{ host: '127.0.0.1', portBase, redisUrl, ...newSecrets() },
         replicas: { edge: 1, registrar: 1, presence: 1, ...options.replicas },
-        extra: { OTEL_TRACES_EXPORTER: 'none', ...options.env },
+        extra: { ...options.env, all: { OTEL_TRACES_EXPORTER: 'none', ...options.env?.all } },
       });
       const system = new System(plan, {
         ...{ root: ROOT, folder: join(folder, 'logs'), node: process.execPath, restart: false },
@@ -185,7 +186,7 @@ export class TestSystem {
 
   /** Spans that the console exporter of any service wrote (OTEL_TRACES_EXPORTER=console). */
   spans(): Span[] {
-    return this.system.services.flatMap((one) => readSpans(one.planned.name, this.log(one.planned.name)));
+    return this.system.services.flatMap((one) => readSpans(this.log(one.planned.name)));
   }
 
   /** A connection of the test itself to the store. */

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program that speaks the Redis protocol when run with Redis's own flags. */
@@ -27,7 +27,9 @@ const FETCH_TIMEOUT_MS = 180_000;
  */
 export function findRedisServer(options: FindOptions): RedisServer | undefined {
   const named = options.env['ROLLCALL_REDIS_SERVER'];
-  if (named !== undefined && named !== '') return { path: named, from: 'environment' };
+  if (named !== undefined && named !== '') {
+    return { path: named, from: named.includes('js-redis') ? 'javascript' : 'environment' };
+  }
   const onPath = PROGRAMS.map((name) => which(name, options.env)).find((path) => path !== undefined);
   if (onPath !== undefined) return { path: onPath, from: 'path' };
   const cached = join(options.root, '.cache', 'redis', 'redis-server');
@@ -83,6 +85,7 @@ function fromDebian({ root, env, say }: FindOptions, wrapper: string): RedisServ
     for (const file of readdirSync(join(state, 'archives')).filter((name) => name.endsWith('.deb'))) {
       execFileSync('dpkg', ['-x', join(state, 'archives', file), tree], { stdio: 'ignore' });
     }
+    rmSync(state, { recursive: true, force: true });
     writeFileSync(wrapper, wrapperScript(tree));
     chmodSync(wrapper, 0o755);
   } catch {

@@ -28,7 +28,7 @@ export async function startRedis(server: RedisServer, options: RedisOptions): Pr
   const port = String(options.port);
   const args =
     server.from === 'javascript'
-      ? ['--port', port, '--host', '127.0.0.1']
+      ? ['--port', port]
       : [
           ...['--port', port, '--bind', '127.0.0.1', '--dir', options.folder, '--daemonize', 'no'],
           ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--loglevel', 'warning'],

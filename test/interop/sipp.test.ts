@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TestSystem } from '@rollcall/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from './tools.ts';
+
+/** Users of one run, each with its line in SIPp's injection file. */
+const USERS = 20;
+const accounts = Array.from({ length: USERS }, (_, index) => ({ user: `sipp${index}`, password: `pass-${index}` }));
+
+let system: TestSystem;
+let folder: string;
+beforeAll(async () => {
+  // SIPp 3.6 knows MD5 only and reads the first challenge alone.
+  system = await TestSystem.start({ accounts, replicas: { registrar: 2, presence: 2 }, env: { edge: { ROLLCALL_DIGEST_ALGORITHMS: 'MD5' } } });
+  folder = mkdtempSync(join(tmpdir(), 'rollcall-sipp-'));
+  const rows = accounts.map(({ user, password }) => `${user};[authentication username=${user} password=${password}];${system.domain}`);
+  writeFileSync(join(folder, 'users.csv'), `SEQUENTIAL\n${rows.join('\n')}\n`);
+});
+afterAll(async () => {
+  await system.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const scenario = (name: string) => fileURLToPath(new URL(`./sipp/${name}.xml`, import.meta.url));
+
+async function sipp(name: string, transport: 'udp' | 'tcp', port: number): Promise<void> {
+  const server = system.sip(transport);
+  const ran = await run(
+    'sipp',
+    [
+      `${server.host}:${server.port}`,
+      ...['-sf', scenario(name), '-inf', join(folder, 'users.csv'), '-t', transport === 'udp' ? 'u1' : 't1'],
+      ...['-i', '127.0.0.1', '-p', String(port), '-m', String(USERS), '-l', '10', '-r', '20'],
+      ...['-nostdin', '-trace_err', '-error_file', join(folder, `${name}-${transport}.err`), '-timeout', '30s', '-timeout_error'],
+    ],
+    { cwd: folder },
+  );
+  expect(ran.code, ran.output.slice(-3000)).toBe(0);
+}
+
+describe.each(['udp', 'tcp'] as const)('SIPp over %s', (transport) => {
+  const port = transport === 'udp' ? 16_985 : 16_987;
+
+  it(`registers, refreshes and unregisters ${USERS} users (R01, R02, B03, B04)`, async () => {
+    const before = await system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' });
+    await sipp('register', transport, port);
+    expect((await system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' })) - before).toBe(2 * USERS);
+    for (const { user } of accounts) expect(await system.admin.bindings(`sip:${user}@${system.domain}`)).toEqual([]);
+  });
+
+  it(`subscribes ${USERS} users to message-summary and takes every NOTIFY (S01, S02, S05)`, async () => {
+    await sipp('subscribe', transport, port + 1);
+  });
+});

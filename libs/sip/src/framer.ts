@@ -1,6 +1,7 @@
 /** Messages out of a byte stream (RFC 3261 §7.5, §18.3; RFC 5626 §3.5.1). */
-import { COLON, CR, LF, isWsp } from './grammar/chars.ts';
-import { readDigits, skipLws, spells, trimEnd, unfold } from './grammar/scan.ts';
+import { load, octet } from './grammar/octets.ts';
+import { COLON, CR, LF, TOKEN, isIn, isWsp } from './grammar/chars.ts';
+import { readDigits, skipLws, spells } from './grammar/scan.ts';
 import { tooLarge } from './message/line-index.ts';
 import { parseMessage } from './message/parse.ts';
 import { flaw } from './problem.ts';
@@ -24,6 +25,7 @@ export type FramerEvent =
   | { readonly kind: 'problem'; readonly problem: ParseProblem; readonly raw?: string };
 
 const KEEPALIVE: FramerEvent = { kind: 'keepalive' };
+const NO_SIP = flaw('start-line', 0, 'no start line of SIP').error;
 const PING = '\r\n\r\n';
 
 /** How far the end of the head has been seen: within a line, after its LF, after a CR behind that. */
@@ -74,6 +76,8 @@ export class StreamFramer {
       const code = chunk.charCodeAt(i);
       if (code !== CR && code !== LF) {
         this.pinged = 0;
+        // a start line begins with a token: what TLS, STUN and the like send is refused at its first octet
+        if (!isIn(code, TOKEN)) return this.fail(NO_SIP, undefined, chunk, events);
         this.state = 'head';
         this.tail = WITHIN;
         return i;
@@ -185,12 +189,13 @@ export class StreamFramer {
       events.push({ kind: 'problem', problem });
     } else {
       const parsed = parseMessage(head);
-      const request = parsed.ok
-        ? parsed.value.kind === 'request'
-          ? parsed.value
-          : undefined
-        : parsed.error.request;
-      events.push({ kind: 'problem', problem: { ...problem, request }, raw: head });
+      const request = parsed.ok && parsed.value.kind === 'request' ? parsed.value : undefined;
+      // a head that is no SIP at all is the better reason
+      events.push({
+        kind: 'problem',
+        problem: parsed.ok ? { ...problem, request } : parsed.error,
+        raw: head,
+      });
     }
     return chunk.length;
   }
@@ -198,16 +203,17 @@ export class StreamFramer {
 
 /** The Content-Length of a whole head; a problem when it is missing, malformed, or there are two of them. */
 function contentLength(head: string): number | ParseProblem {
+  load(head);
   let found = -1;
   let line = 0;
   while (line < head.length) {
     let lf = head.indexOf('\n', line);
-    const code = head.charCodeAt(line) | 0x20;
+    const code = octet(line) | 0x20;
     if (code === 0x63 || code === 0x6c) {
       const colon = contentLengthColon(head, line);
       if (colon >= 0) {
-        while (isWsp(head.charCodeAt(lf + 1))) lf = head.indexOf('\n', lf + 1);
-        const value = lengthValue(head, colon + 1, lf);
+        while (isWsp(octet(lf + 1))) lf = head.indexOf('\n', lf + 1);
+        const value = lengthValue(colon + 1, lf);
         if (value < 0) return lengthProblem('number', line, 'not a number');
         // RFC 4475 §3.3.9: nobody knows how many octets are supposed to be here
         if (found >= 0) return lengthProblem('header-repeated', line, 'more than one Content-Length');
@@ -229,15 +235,19 @@ const lengthProblem = (code: string, at: number, detail: string): ParseProblem =
 
 /** Offset of the colon when the line that begins at `at` is a Content-Length; -1 otherwise. */
 function contentLengthColon(head: string, at: number): number {
-  const long = spells(head, at, at + 14, 'content-length');
-  if (!long && !spells(head, at, at + 1, 'l')) return -1;
-  const colon = skipLws(head, at + (long ? 14 : 1), head.length);
-  return head.charCodeAt(colon) === COLON ? colon : -1;
+  const long = spells(at, at + 14, 'content-length');
+  if (!long && !spells(at, at + 1, 'l')) return -1;
+  const colon = skipLws(at + (long ? 14 : 1), head.length);
+  return octet(colon) === COLON ? colon : -1;
 }
 
-function lengthValue(head: string, at: number, end: number): number {
-  const text = unfold(head.slice(at, end));
-  const stop = text.endsWith('\r') ? text.length - 1 : text.length;
-  const start = skipLws(text, 0, stop);
-  return readDigits(text, start, trimEnd(text, start, stop));
+/** 1*DIGIT in a value that may be folded around it; -1 when there is something else. */
+function lengthValue(at: number, end: number): number {
+  let start = at;
+  while (start < end && isBlank(octet(start))) start += 1;
+  let stop = end;
+  while (stop > start && isBlank(octet(stop - 1))) stop -= 1;
+  return readDigits(start, stop);
 }
+
+const isBlank = (code: number): boolean => isWsp(code) || code === CR || code === LF;

@@ -1,6 +1,5 @@
 export * from './display.ts';
 export * from './framer.ts';
-export { isIpv6 } from './grammar/host.ts';
 export { Params } from './grammar/params.ts';
 export type { DigestCredentials } from './headers/credentials.ts';
 export { MALFORMED_EXPIRES, MAX_DELTA_SECONDS } from './headers/name-addr.ts';

@@ -1,4 +1,5 @@
 /** host = hostname / IPv4address / IPv6reference (RFC 3261 §25.1) */
+import { octet } from './octets.ts';
 import { ALPHA, COLON, DIGIT, DOT, HEXDIG, HYPHEN, LBRACKET, RBRACKET, isIn } from './chars.ts';
 import { readDigits } from './scan.ts';
 
@@ -8,18 +9,18 @@ import { readDigits } from './scan.ts';
  * Departure: a toplabel may begin with a digit when it has a letter in it. RFC 3261 wants a letter in front, but the
  * host names of containers are hexadecimal, and sipsak writes its host name into the Via.
  */
-export function scanHost(raw: string, at: number, end: number): number {
-  if (raw.charCodeAt(at) === LBRACKET) return scanIpv6Reference(raw, at, end);
+export function scanHost(at: number, end: number): number {
+  if (octet(at) === LBRACKET) return scanIpv6Reference(at, end);
   let i = at;
   let label = at;
   let dots = 0;
   let letters = false;
   for (; i < end; i += 1) {
-    const code = raw.charCodeAt(i);
+    const code = octet(i);
     if (isIn(code, ALPHA)) letters = true;
     else if (code === DOT) {
-      if (i === label || raw.charCodeAt(i - 1) === HYPHEN) return ~i;
-      const last = i + 1 >= end || !isIn(raw.charCodeAt(i + 1), ALPHA | DIGIT);
+      if (i === label || octet(i - 1) === HYPHEN) return ~i;
+      const last = i + 1 >= end || !isIn(octet(i + 1), ALPHA | DIGIT);
       if (last) return letters ? i + 1 : ~i;
       label = i + 1;
       dots += 1;
@@ -28,17 +29,17 @@ export function scanHost(raw: string, at: number, end: number): number {
       if (i === label) return ~i;
     } else if (!isIn(code, DIGIT)) break;
   }
-  if (i === label || raw.charCodeAt(i - 1) === HYPHEN) return ~i;
-  return letters || (dots === 3 && isIpv4(raw, at, i)) ? i : ~at;
+  if (i === label || octet(i - 1) === HYPHEN) return ~i;
+  return letters || (dots === 3 && isIpv4(at, i)) ? i : ~at;
 }
 
 /** IPv4address = 1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT "." 1*3DIGIT, each at most 255 */
-function isIpv4(raw: string, at: number, end: number): boolean {
+function isIpv4(at: number, end: number): boolean {
   let groups = 0;
   let start = at;
   for (let i = at; i <= end; i += 1) {
-    if (i < end && raw.charCodeAt(i) !== DOT) continue;
-    const value = readDigits(raw, start, i);
+    if (i < end && octet(i) !== DOT) continue;
+    const value = readDigits(start, i);
     if (value < 0 || value > 255 || i - start > 3) return false;
     groups += 1;
     start = i + 1;
@@ -47,14 +48,14 @@ function isIpv4(raw: string, at: number, end: number): boolean {
 }
 
 /** IPv6reference = "[" IPv6address "]" */
-function scanIpv6Reference(raw: string, at: number, end: number): number {
+function scanIpv6Reference(at: number, end: number): number {
   let i = at + 1;
-  while (i < end && raw.charCodeAt(i) !== RBRACKET) {
-    const code = raw.charCodeAt(i);
+  while (i < end && octet(i) !== RBRACKET) {
+    const code = octet(i);
     if (!isIn(code, HEXDIG) && code !== COLON && code !== DOT) return ~i;
     i += 1;
   }
-  if (i >= end || !isIpv6(raw, at + 1, i)) return ~i;
+  if (i >= end || !isIpv6(at + 1, i)) return ~i;
   return i + 1;
 }
 
@@ -64,17 +65,17 @@ function scanIpv6Reference(raw: string, at: number, end: number): number {
  * Departure: ":::" before an IPv4 address is read as "::". The grammar of RFC 3261 produced it by mistake, and
  * RFC 5118 §4.10 asks for tolerance.
  */
-export function isIpv6(raw: string, at: number, end: number): boolean {
+export function isIpv6(at: number, end: number): boolean {
   let groups = 0;
   let compressed = false;
   let i = at;
   while (i < end) {
-    if (raw.charCodeAt(i) === COLON) {
+    if (octet(i) === COLON) {
       let colons = 1;
-      while (i + colons < end && raw.charCodeAt(i + colons) === COLON) colons += 1;
+      while (i + colons < end && octet(i + colons) === COLON) colons += 1;
       const next = i + colons;
       if (colons === 1 && (groups === 0 || next >= end)) return false;
-      if (colons > 3 || (colons === 3 && !isIpv4(raw, next, end))) return false;
+      if (colons > 3 || (colons === 3 && !isIpv4(next, end))) return false;
       if (colons > 1) {
         if (compressed) return false;
         compressed = true;
@@ -83,9 +84,9 @@ export function isIpv6(raw: string, at: number, end: number): boolean {
       continue;
     }
     let stop = i;
-    while (stop < end && isIn(raw.charCodeAt(stop), HEXDIG)) stop += 1;
-    if (raw.charCodeAt(stop) === DOT && stop < end) {
-      if (!isIpv4(raw, i, end)) return false;
+    while (stop < end && isIn(octet(stop), HEXDIG)) stop += 1;
+    if (octet(stop) === DOT && stop < end) {
+      if (!isIpv4(i, end)) return false;
       groups += 2;
       break;
     }
@@ -97,7 +98,7 @@ export function isIpv6(raw: string, at: number, end: number): boolean {
 }
 
 /** port = 1*DIGIT, 0 to 65535; -1 when it is not one. */
-export function readPort(raw: string, at: number, end: number): number {
-  const port = readDigits(raw, at, end);
+export function readPort(at: number, end: number): number {
+  const port = readDigits(at, end);
   return port > 0xffff ? -1 : port;
 }

@@ -4,6 +4,7 @@
  * Facts: one scan checks the grammar and leaves marks (offsets) for its caller, which must read them before the next
  * scan; the map of a `Params` is made only when somebody asks for it.
  */
+import { load, octet } from './octets.ts';
 import { COMMA, DQUOTE, EQUAL, PARAM, SEMI, TOKEN, VALUE, isIn } from './chars.ts';
 import { scanEscaped, scanQuoted, scanToken, skipLws, spells, unquote } from './scan.ts';
 
@@ -17,18 +18,11 @@ let count = 0;
 
 const markAt = (param: number, field: number): number => marks[param * STRIDE + field] ?? 0;
 
-function remember(
-  raw: string,
-  semi: number,
-  name: number,
-  nameEnd: number,
-  value: number,
-  end: number,
-): boolean {
+function remember(semi: number, name: number, nameEnd: number, value: number, end: number): boolean {
   if (count === MAX_PARAMS) return false;
   // RFC 3261 §7.3.1 and §19.1.1: any given parameter name MUST NOT appear more than once
   for (let i = 0; i < count; i += 1) {
-    if (sameName(raw, markAt(i, 1), markAt(i, 2), name, nameEnd)) return false;
+    if (sameName(markAt(i, 1), markAt(i, 2), name, nameEnd)) return false;
   }
   const base = count * STRIDE;
   marks[base] = semi;
@@ -40,11 +34,11 @@ function remember(
   return true;
 }
 
-function sameName(raw: string, a: number, aEnd: number, b: number, bEnd: number): boolean {
+function sameName(a: number, aEnd: number, b: number, bEnd: number): boolean {
   if (aEnd - a !== bEnd - b) return false;
   for (let i = 0; a + i < aEnd; i += 1) {
-    const left = raw.charCodeAt(a + i);
-    const right = raw.charCodeAt(b + i);
+    const left = octet(a + i);
+    const right = octet(b + i);
     if (left !== right && lower(left) !== lower(right)) return false;
   }
   return true;
@@ -56,70 +50,74 @@ const lower = (code: number): number => (code >= 0x41 && code <= 0x5a ? code + 0
  * *( SEMI generic-param ), generic-param = token [ EQUAL gen-value ], up to `end` or a COMMA.
  * gen-value = token / host / quoted-string.
  */
-export function scanParams(raw: string, at: number, end: number): number {
+export function scanParams(at: number, end: number): number {
   count = 0;
-  let i = skipLws(raw, at, end);
-  while (i < end && raw.charCodeAt(i) === SEMI) {
+  let i = skipLws(at, end);
+  while (i < end && octet(i) === SEMI) {
     const semi = i;
-    const name = skipLws(raw, i + 1, end);
-    const nameEnd = scanToken(raw, name, end);
+    const name = skipLws(i + 1, end);
+    const nameEnd = scanToken(name, end);
     if (nameEnd < 0) return nameEnd;
     let value = 0;
     let stop = nameEnd;
-    i = skipLws(raw, nameEnd, end);
-    if (i < end && raw.charCodeAt(i) === EQUAL) {
-      value = skipLws(raw, i + 1, end);
-      stop = scanGenValue(raw, value, end);
+    i = skipLws(nameEnd, end);
+    if (i < end && octet(i) === EQUAL) {
+      value = skipLws(i + 1, end);
+      stop = scanGenValue(value, end);
       if (stop < 0) return stop;
-      i = skipLws(raw, stop, end);
+      i = skipLws(stop, end);
     }
-    if (!remember(raw, semi, name, nameEnd, value, stop)) return ~name;
+    if (!remember(semi, name, nameEnd, value, stop)) return ~name;
   }
-  return i >= end || raw.charCodeAt(i) === COMMA ? i : ~i;
+  return i >= end || octet(i) === COMMA ? i : ~i;
 }
 
 /**
  * gen-value = token / host / quoted-string.
  * `received=2001:db8::1` without brackets is grammar too (RFC 3261 via-received, RFC 5118 §4.5).
  */
-export function scanGenValue(raw: string, at: number, end: number): number {
-  if (raw.charCodeAt(at) === DQUOTE && at < end) return scanQuoted(raw, at, end);
+export function scanGenValue(at: number, end: number): number {
+  if (octet(at) === DQUOTE && at < end) return scanQuoted(at, end);
   let i = at;
-  while (i < end && isIn(raw.charCodeAt(i), VALUE)) i += 1;
+  while (i < end && isIn(octet(i), VALUE)) i += 1;
   return i === at ? ~at : i;
 }
 
 /** *( ";" uri-parameter ), uri-parameter = pname [ "=" pvalue ]; stops at "?" or `end`. */
-export function scanUriParams(raw: string, at: number, end: number): number {
+export function scanUriParams(at: number, end: number): number {
   count = 0;
   let i = at;
-  while (i < end && raw.charCodeAt(i) === SEMI) {
+  while (i < end && octet(i) === SEMI) {
     const semi = i;
     const name = i + 1;
-    const nameEnd = scanEscaped(raw, name, end, PARAM);
+    const nameEnd = scanEscaped(name, end, PARAM);
     if (nameEnd < 0) return nameEnd;
     if (nameEnd === name) return ~name;
     let value = 0;
     let stop = nameEnd;
-    if (nameEnd < end && raw.charCodeAt(nameEnd) === EQUAL) {
+    if (nameEnd < end && octet(nameEnd) === EQUAL) {
       value = nameEnd + 1;
-      stop = scanEscaped(raw, value, end, PARAM);
+      stop = scanEscaped(value, end, PARAM);
       if (stop < 0) return stop;
       if (stop === value) return ~value;
     }
-    if (!remember(raw, semi, name, nameEnd, value, stop)) return ~name;
+    if (!remember(semi, name, nameEnd, value, stop)) return ~name;
     i = stop;
   }
   return i;
 }
 
 /** Number of the parameter of the last scan that is called `name` (lower-case), or -1. */
-export function findMark(raw: string, name: string): number {
+export function findMark(name: string): number {
   for (let i = 0; i < count; i += 1) {
-    if (spells(raw, markAt(i, 1), markAt(i, 2), name)) return i;
+    if (spells(markAt(i, 1), markAt(i, 2), name)) return i;
   }
   return -1;
 }
+
+/** Offsets of the value of parameter `index` of the last scan; start 0 when it has none. */
+export const markedStart = (index: number): number => markAt(index, 3);
+export const markedEnd = (index: number): number => markAt(index, 4);
 
 /** The value of parameter `index` of the last scan: unquoted; '' when it has none. */
 export function markedValue(raw: string, index: number): string {
@@ -138,7 +136,7 @@ export function markedText(raw: string, end: number, except: readonly number[]):
 }
 
 const textOf = (raw: string, at: number, end: number): string =>
-  raw.charCodeAt(at) === DQUOTE ? unquote(raw, at, end) : raw.slice(at, end);
+  octet(at) === DQUOTE ? unquote(raw, at, end) : raw.slice(at, end);
 
 /**
  * Parameters that passed a scan. Names are lower-case, values unquoted, `undefined` for one without "=".
@@ -195,25 +193,24 @@ export const paramsOf = (raw: string, at: number, end: number): Params =>
 
 function readEntries(text: string): Map<string, string | undefined> {
   const map = new Map<string, string | undefined>();
+  load(text);
   let i = 0;
   while (i < text.length) {
-    const name = skipLws(text, i + 1, text.length);
+    const name = skipLws(i + 1, text.length);
     let nameEnd = name;
-    while (nameEnd < text.length && isIn(text.charCodeAt(nameEnd), TOKEN | PARAM)) nameEnd += 1;
-    i = skipLws(text, nameEnd, text.length);
+    while (nameEnd < text.length && isIn(octet(nameEnd), TOKEN | PARAM)) nameEnd += 1;
+    i = skipLws(nameEnd, text.length);
     let value: string | undefined;
-    if (text.charCodeAt(i) === EQUAL) {
-      const start = skipLws(text, i + 1, text.length);
+    if (octet(i) === EQUAL) {
+      const start = skipLws(i + 1, text.length);
       let stop = start;
-      if (text.charCodeAt(start) === DQUOTE) stop = Math.abs(scanQuoted(text, start, text.length));
-      else
-        while (stop < text.length && text.charCodeAt(stop) !== SEMI && text.charCodeAt(stop) > 0x20)
-          stop += 1;
+      if (octet(start) === DQUOTE) stop = Math.abs(scanQuoted(start, text.length));
+      else while (stop < text.length && octet(stop) !== SEMI && octet(stop) > 0x20) stop += 1;
       value = textOf(text, start, stop);
-      i = skipLws(text, stop, text.length);
+      i = skipLws(stop, text.length);
     }
     map.set(text.slice(name, nameEnd).toLowerCase(), value);
-    if (i < text.length && text.charCodeAt(i) !== SEMI) break;
+    if (i < text.length && octet(i) !== SEMI) break;
   }
   return map;
 }

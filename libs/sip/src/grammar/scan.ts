@@ -4,6 +4,7 @@
  *
  * Facts: values come here unfolded, so that LWS is SP and HTAB alone; no scanner throws, allocates or goes back.
  */
+import { octet } from './octets.ts';
 import {
   BACKSLASH,
   CR,
@@ -21,35 +22,35 @@ import {
 } from './chars.ts';
 
 /** SWS = [LWS] */
-export function skipLws(raw: string, at: number, end: number): number {
+export function skipLws(at: number, end: number): number {
   let i = at;
-  while (i < end && isWsp(raw.charCodeAt(i))) i += 1;
+  while (i < end && isWsp(octet(i))) i += 1;
   return i;
 }
 
 /** The end of `raw[at, end)` without the white space that trails it. */
-export function trimEnd(raw: string, at: number, end: number): number {
+export function trimEnd(at: number, end: number): number {
   let i = end;
-  while (i > at && isWsp(raw.charCodeAt(i - 1))) i -= 1;
+  while (i > at && isWsp(octet(i - 1))) i -= 1;
   return i;
 }
 
 /** token = 1*(alphanum / ...) */
-export function scanToken(raw: string, at: number, end: number): number {
+export function scanToken(at: number, end: number): number {
   let i = at;
-  while (i < end && isIn(raw.charCodeAt(i), TOKEN)) i += 1;
+  while (i < end && isIn(octet(i), TOKEN)) i += 1;
   return i === at ? ~at : i;
 }
 
 /** quoted-string = DQUOTE *(qdtext / quoted-pair) DQUOTE, from its opening quote */
-export function scanQuoted(raw: string, at: number, end: number): number {
-  if (raw.charCodeAt(at) !== DQUOTE) return ~at;
+export function scanQuoted(at: number, end: number): number {
+  if (octet(at) !== DQUOTE) return ~at;
   let i = at + 1;
   while (i < end) {
-    const code = raw.charCodeAt(i);
+    const code = octet(i);
     if (isIn(code, QDTEXT)) i += 1;
     else if (code === DQUOTE) return i + 1;
-    else if (code === BACKSLASH && i + 1 < end && isQuotable(raw.charCodeAt(i + 1))) i += 2;
+    else if (code === BACKSLASH && i + 1 < end && isQuotable(octet(i + 1))) i += 2;
     else return ~i;
   }
   return ~end;
@@ -65,14 +66,13 @@ export function unquote(raw: string, at: number, end: number): string {
 }
 
 /** *( class / escaped ): stops at the first octet that is neither; a "%" without two HEXDIG breaks the rule. */
-export function scanEscaped(raw: string, at: number, end: number, flags: number): number {
+export function scanEscaped(at: number, end: number, flags: number): number {
   let i = at;
   while (i < end) {
-    const code = raw.charCodeAt(i);
+    const code = octet(i);
     if (isIn(code, flags)) i += 1;
     else if (code !== PERCENT) return i;
-    else if (i + 2 < end && isIn(raw.charCodeAt(i + 1), HEXDIG) && isIn(raw.charCodeAt(i + 2), HEXDIG))
-      i += 3;
+    else if (i + 2 < end && isIn(octet(i + 1), HEXDIG) && isIn(octet(i + 2), HEXDIG)) i += 3;
     else return ~i;
   }
   return i;
@@ -82,11 +82,11 @@ export function scanEscaped(raw: string, at: number, end: number, flags: number)
 export const NUMBER_CEILING = 2 ** 40;
 
 /** 1*DIGIT that fills `raw[at, end)`; -1 when it does not. Values past 2^40 come out as 2^40. */
-export function readDigits(raw: string, at: number, end: number): number {
+export function readDigits(at: number, end: number): number {
   if (at >= end) return -1;
   let value = 0;
   for (let i = at; i < end; i += 1) {
-    const code = raw.charCodeAt(i);
+    const code = octet(i);
     if (!isIn(code, DIGIT)) return -1;
     value = value * 10 + (code - ZERO);
     if (value > NUMBER_CEILING) value = NUMBER_CEILING;
@@ -95,10 +95,10 @@ export function readDigits(raw: string, at: number, end: number): number {
 }
 
 /** True when `raw[at, end)` spells `lower` (lower-case), in any case. */
-export function spells(raw: string, at: number, end: number, lower: string): boolean {
+export function spells(at: number, end: number, lower: string): boolean {
   if (end - at !== lower.length) return false;
   for (let i = 0; i < lower.length; i += 1) {
-    const code = raw.charCodeAt(at + i);
+    const code = octet(at + i);
     const want = lower.charCodeAt(i);
     if (code !== want && !(code >= 0x41 && code <= 0x5a && code + SP === want)) return false;
   }

@@ -1,4 +1,5 @@
 /** Authorization and Proxy-Authorization (RFC 3261 §20.7, RFC 7616 §3.4). */
+import { octet } from '../grammar/octets.ts';
 import { COMMA, DQUOTE, EQUAL, TOKEN, isIn } from '../grammar/chars.ts';
 import { scanQuoted, scanToken, skipLws, spells, unquote } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
@@ -29,41 +30,38 @@ const MAX_AUTH_PARAMS = 32;
  * (RFC 4475 §3.3.7). Problems: `credentials`, `auth-param` (twice the same name included).
  */
 export function readCredentials(raw: string, at: number, end: number): Read<DigestCredentials | undefined> {
-  const schemeEnd = scanToken(raw, at, end);
+  const schemeEnd = scanToken(at, end);
   if (schemeEnd < 0) return flaw('credentials', ~schemeEnd, 'credentials without a scheme');
-  if (!spells(raw, at, schemeEnd, 'digest')) return good(undefined, end);
+  if (!spells(at, schemeEnd, 'digest')) return good(undefined, end);
   const params = new Map<string, string>();
-  let i = skipLws(raw, schemeEnd, end);
+  let i = skipLws(schemeEnd, end);
   if (i === schemeEnd) return flaw('credentials', i, 'nothing after the scheme');
   for (;;) {
-    const nameEnd = scanToken(raw, i, end);
+    const nameEnd = scanToken(i, end);
     if (nameEnd < 0) return flaw('auth-param', ~nameEnd, 'an auth-param without a name');
-    const equal = skipLws(raw, nameEnd, end);
-    if (equal >= end || raw.charCodeAt(equal) !== EQUAL)
+    const equal = skipLws(nameEnd, end);
+    if (equal >= end || octet(equal) !== EQUAL)
       return flaw('auth-param', equal, 'an auth-param without a value');
-    const value = skipLws(raw, equal + 1, end);
-    const valueEnd = scanAuthValue(raw, value, end);
+    const value = skipLws(equal + 1, end);
+    const valueEnd = scanAuthValue(value, end);
     if (valueEnd < 0) return flaw('auth-param', ~valueEnd, 'an auth-param whose value does not end');
     const name = raw.slice(i, nameEnd).toLowerCase();
     if (params.has(name) || params.size >= MAX_AUTH_PARAMS)
       return flaw('auth-param', i, 'an auth-param given twice');
-    params.set(
-      name,
-      raw.charCodeAt(value) === DQUOTE ? unquote(raw, value, valueEnd) : raw.slice(value, valueEnd),
-    );
-    i = skipLws(raw, valueEnd, end);
+    params.set(name, octet(value) === DQUOTE ? unquote(raw, value, valueEnd) : raw.slice(value, valueEnd));
+    i = skipLws(valueEnd, end);
     if (i >= end) break;
-    if (raw.charCodeAt(i) !== COMMA) return flaw('auth-param', i, 'neither the end nor a comma');
-    i = skipLws(raw, i + 1, end);
+    if (octet(i) !== COMMA) return flaw('auth-param', i, 'neither the end nor a comma');
+    i = skipLws(i + 1, end);
   }
   return good(credentialsOf(params), end);
 }
 
 /** auth-param = auth-param-name EQUAL ( token / quoted-string ) */
-function scanAuthValue(raw: string, at: number, end: number): number {
-  if (at < end && raw.charCodeAt(at) === DQUOTE) return scanQuoted(raw, at, end);
+function scanAuthValue(at: number, end: number): number {
+  if (at < end && octet(at) === DQUOTE) return scanQuoted(at, end);
   let i = at;
-  while (i < end && isIn(raw.charCodeAt(i), TOKEN)) i += 1;
+  while (i < end && isIn(octet(i), TOKEN)) i += 1;
   return i === at ? ~at : i;
 }
 

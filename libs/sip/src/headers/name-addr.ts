@@ -1,17 +1,29 @@
 /** From, To, Contact, Route, Record-Route, Path, P-Asserted-Identity: name-addr / addr-spec with parameters. */
+import { octet } from '../grammar/octets.ts';
 import {
   COLON,
   COMMA,
+  DOT,
   DQUOTE,
   LAQUOT,
   QUESTION,
   RAQUOT,
   SEMI,
   TOKEN,
+  ZERO,
   isIn,
   isWsp,
 } from '../grammar/chars.ts';
-import { NO_PARAMS, findMark, markedText, markedValue, paramsOf, scanParams } from '../grammar/params.ts';
+import {
+  NO_PARAMS,
+  findMark,
+  markedEnd,
+  markedStart,
+  markedText,
+  markedValue,
+  paramsOf,
+  scanParams,
+} from '../grammar/params.ts';
 import type { Params } from '../grammar/params.ts';
 import { readDigits, scanQuoted, skipLws, trimEnd, unquote } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
@@ -55,23 +67,23 @@ interface Address {
 
 /** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
 export function readNameAddr(raw: string, at: number, end: number): Read<NameAddr> {
-  const start = skipLws(raw, at, end);
+  const start = skipLws(at, end);
   const address = readAddress(raw, start, end);
   if (!address.ok) return address;
   const { display, uri, uriText } = address.value;
-  const stop = scanParams(raw, address.next, end);
+  const stop = scanParams(address.next, end);
   if (stop < 0) return flaw('params', ~stop, 'not a header parameter, or one given twice');
-  const textEnd = trimEnd(raw, address.next, stop);
+  const textEnd = trimEnd(address.next, stop);
   if (textEnd === address.next) {
     return good(
       { display, uri, uriText, params: NO_PARAMS, tag: undefined, text: raw.slice(start, textEnd) },
       stop,
     );
   }
-  const mark = findMark(raw, 'tag');
+  const mark = findMark('tag');
   const tag = mark < 0 ? undefined : markedValue(raw, mark);
   if (tag === '') return flaw('tag', address.next, 'a tag without a value');
-  const params = paramsOf(raw, skipLws(raw, address.next, textEnd), textEnd);
+  const params = paramsOf(raw, skipLws(address.next, textEnd), textEnd);
   return good({ display, uri, uriText, params, tag, text: raw.slice(start, textEnd) }, stop);
 }
 
@@ -87,54 +99,57 @@ export function readContact(raw: string, at: number, end: number): Read<Contact>
     );
   }
   // the marks of the parameters are still those that readNameAddr left
-  const qMark = findMark(raw, 'q');
-  const expiresMark = findMark(raw, 'expires');
-  const q = qMark < 0 ? undefined : readQvalue(markedValue(raw, qMark));
+  const qMark = findMark('q');
+  const expiresMark = findMark('expires');
+  const q = qMark < 0 ? undefined : readQvalue(markedStart(qMark), markedEnd(qMark));
   if (q === -1) return flaw('contact-q', at, 'q is 0 to 1 with at most three decimals');
-  const expires = expiresMark < 0 ? undefined : readDeltaSeconds(markedValue(raw, expiresMark));
+  const expires =
+    expiresMark < 0 ? undefined : readDeltaSeconds(markedStart(expiresMark), markedEnd(expiresMark));
   const paramsText =
     qMark < 0 && expiresMark < 0
       ? params.text
-      : markedText(raw, trimEnd(raw, at, read.next), [qMark, expiresMark]);
+      : markedText(raw, trimEnd(at, read.next), [qMark, expiresMark]);
   return good({ display, uri, uriText, params, tag, text, q, expires, paramsText }, read.next);
 }
 
 /** delta-seconds = 1*DIGIT, clamped; malformed text counts as 3600. */
-function readDeltaSeconds(text: string): number {
-  const seconds = readDigits(text, 0, text.length);
+function readDeltaSeconds(at: number, end: number): number {
+  const seconds = readDigits(at, end);
   return seconds < 0 ? MALFORMED_EXPIRES : Math.min(seconds, MAX_DELTA_SECONDS);
 }
 
 /** qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ), in thousandths; -1 when it is not one. */
-export function readQvalue(text: string): number {
-  const whole = text.charCodeAt(0) - 0x30;
-  if (text === '' || text.length > 5 || (whole !== 0 && whole !== 1)) return -1;
-  if (text.length === 1) return whole * 1000;
-  if (text.charCodeAt(1) !== 0x2e) return -1;
-  const decimals = text.length === 2 ? 0 : readDigits(text.padEnd(5, '0'), 2, 5);
+function readQvalue(at: number, end: number): number {
+  const length = end - at;
+  const whole = octet(at) - ZERO;
+  if (length < 1 || length > 5 || (whole !== 0 && whole !== 1)) return -1;
+  if (length > 1 && octet(at + 1) !== DOT) return -1;
+  const decimals = length <= 2 ? 0 : readDigits(at + 2, end);
   if (decimals < 0) return -1;
-  const q = whole * 1000 + decimals;
+  const q = whole * 1000 + decimals * (SCALE[length - 2] ?? 0);
   return q > 1000 ? -1 : q;
 }
+/** Thousandths in a digit string of this length. */
+const SCALE = [0, 100, 10, 1] as const;
 
 /** name-addr = [ display-name ] LAQUOT addr-spec RAQUOT, or addr-spec alone */
 function readAddress(raw: string, at: number, end: number): Read<Address> {
-  const first = raw.charCodeAt(at);
+  const first = octet(at);
   if (at >= end) return flaw('address-empty', at, 'an address is missing');
   if (first === LAQUOT) return readBracketed(raw, at, end, undefined);
   if (first === DQUOTE) {
-    const quoteEnd = scanQuoted(raw, at, end);
+    const quoteEnd = scanQuoted(at, end);
     if (quoteEnd < 0) return flaw('display-name', ~quoteEnd, 'a quoted display name that does not end');
-    const bracket = skipLws(raw, quoteEnd, end);
-    if (raw.charCodeAt(bracket) !== LAQUOT || bracket >= end)
+    const bracket = skipLws(quoteEnd, end);
+    if (octet(bracket) !== LAQUOT || bracket >= end)
       return flaw('name-addr', bracket, 'no "<" after the display name');
     return readBracketed(raw, bracket, end, unquote(raw, at, quoteEnd));
   }
   // display-name = *( token LWS ); departure: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam, Zoiper)
   let i = at;
-  while (i < end && (isIn(raw.charCodeAt(i), TOKEN) || isWsp(raw.charCodeAt(i)))) i += 1;
-  const code = raw.charCodeAt(i);
-  if (i < end && code === LAQUOT) return readBracketed(raw, i, end, raw.slice(at, trimEnd(raw, at, i)));
+  while (i < end && (isIn(octet(i), TOKEN) || isWsp(octet(i)))) i += 1;
+  const code = octet(i);
+  if (i < end && code === LAQUOT) return readBracketed(raw, i, end, raw.slice(at, trimEnd(at, i)));
   if (i >= end || code !== COLON) return flaw('display-name', i, 'neither a display name nor a URI');
   return readBare(raw, at, end);
 }
@@ -146,7 +161,7 @@ function readBracketed(
   display: string | undefined,
 ): Read<Address> {
   let close = bracket + 1;
-  while (close < end && raw.charCodeAt(close) !== RAQUOT) close += 1;
+  while (close < end && octet(close) !== RAQUOT) close += 1;
   if (close >= end) return flaw('name-addr', bracket, 'a "<" that is not closed');
   const uri = readUri(raw, bracket + 1, close);
   if (!uri.ok) return uri;
@@ -160,7 +175,7 @@ function readBracketed(
 function readBare(raw: string, at: number, end: number): Read<Address> {
   let stop = at;
   while (stop < end) {
-    const code = raw.charCodeAt(stop);
+    const code = octet(stop);
     if (code === SEMI || code === COMMA || isWsp(code)) break;
     if (code === QUESTION) return flaw('addr-spec', stop, 'a URI with "?" wants angle brackets');
     stop += 1;

@@ -4,6 +4,7 @@
  *
  * Fields with a parser of their own say so in `grammar`; the typed accessors of a message use the same function.
  */
+import { octet } from '../grammar/octets.ts';
 
 /** What is known of one header field. */
 export interface HeaderSpec {
@@ -147,18 +148,18 @@ for (const [name, spec] of ROWS) {
 }
 
 /** The number of the header whose name is `raw[at, end)` in any case, long or compact, with `hash` computed on it. */
-export function findHeader(raw: string, at: number, end: number, hash: number): number {
+export function findHeader(at: number, end: number, hash: number): number {
   for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
     const entry = slots[slot] ?? 0;
     if (entry === 0) return UNKNOWN;
-    if (equalsFolded(raw, at, end, slotNames[entry - 1] ?? '')) return slotIds[entry - 1] ?? UNKNOWN;
+    if (equalsFolded(at, end, slotNames[entry - 1] ?? '')) return slotIds[entry - 1] ?? UNKNOWN;
   }
 }
 
-function equalsFolded(raw: string, at: number, end: number, lower: string): boolean {
+function equalsFolded(at: number, end: number, lower: string): boolean {
   if (end - at !== lower.length) return false;
   for (let i = 0; i < lower.length; i += 1) {
-    const code = raw.charCodeAt(at + i);
+    const code = octet(at + i);
     const want = lower.charCodeAt(i);
     if (code !== want && (code | 0x20) !== want) return false;
   }

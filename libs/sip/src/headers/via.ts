@@ -1,7 +1,17 @@
 /** Via (RFC 3261 §20.42, RFC 3581). */
+import { load, octet } from '../grammar/octets.ts';
 import { COLON, DIGIT, SLASH, isIn } from '../grammar/chars.ts';
 import { readPort, scanHost } from '../grammar/host.ts';
-import { NO_PARAMS, findMark, markedText, markedValue, paramsOf, scanParams } from '../grammar/params.ts';
+import {
+  NO_PARAMS,
+  findMark,
+  markedEnd,
+  markedStart,
+  markedText,
+  markedValue,
+  paramsOf,
+  scanParams,
+} from '../grammar/params.ts';
 import type { Params } from '../grammar/params.ts';
 import { scanToken, skipLws, spells, trimEnd } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
@@ -30,27 +40,27 @@ export const MAGIC_COOKIE = 'z9hG4bK';
 
 /** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
 export function readVia(raw: string, at: number, end: number): Read<Via> {
-  const start = skipLws(raw, at, end);
+  const start = skipLws(at, end);
   const transportAt = scanProtocol(raw, start, end);
   if (transportAt < 0)
     return flaw('via-protocol', ~transportAt, 'a Via begins with SIP/2.0/ and a transport');
-  const transportEnd = scanToken(raw, transportAt, end);
+  const transportEnd = scanToken(transportAt, end);
   if (transportEnd < 0) return flaw('via-protocol', transportAt, 'a Via without a transport');
-  const host = skipLws(raw, transportEnd, end);
-  const hostEnd = host === transportEnd ? -1 : scanHost(raw, host, end);
+  const host = skipLws(transportEnd, end);
+  const hostEnd = host === transportEnd ? -1 : scanHost(host, end);
   if (hostEnd < 0) return flaw('via-host', host, 'a Via without a host');
-  let i = skipLws(raw, hostEnd, end);
+  let i = skipLws(hostEnd, end);
   let port: number | undefined;
-  if (i < end && raw.charCodeAt(i) === COLON) {
-    const digits = skipLws(raw, i + 1, end);
+  if (i < end && octet(i) === COLON) {
+    const digits = skipLws(i + 1, end);
     i = digits;
-    while (i < end && isIn(raw.charCodeAt(i), DIGIT)) i += 1;
-    port = readPort(raw, digits, i);
+    while (i < end && isIn(octet(i), DIGIT)) i += 1;
+    port = readPort(digits, i);
     if (port < 0) return flaw('via-port', digits, 'a Via with something else than a port');
   }
-  const stop = scanParams(raw, i, end);
+  const stop = scanParams(i, end);
   if (stop < 0) return flaw('via-params', ~stop, 'not a Via parameter, or one given twice');
-  const text = raw.slice(start, trimEnd(raw, start, stop));
+  const text = raw.slice(start, trimEnd(start, stop));
   return finish(
     raw,
     i,
@@ -71,33 +81,33 @@ function finish(
   port: number | undefined,
   text: string,
 ): Read<Via> {
-  const branchMark = findMark(raw, 'branch');
-  const receivedMark = findMark(raw, 'received');
-  const rportMark = findMark(raw, 'rport');
+  const branchMark = findMark('branch');
+  const receivedMark = findMark('received');
+  const rportMark = findMark('rport');
   const branch = branchMark < 0 ? undefined : markedValue(raw, branchMark);
   const received = receivedMark < 0 ? undefined : markedValue(raw, receivedMark);
-  const rport = rportMark < 0 ? undefined : readRport(markedValue(raw, rportMark));
+  const rport = rportMark < 0 ? undefined : readRport(markedStart(rportMark), markedEnd(rportMark));
   if (branch === '') return flaw('via-branch', at, 'a branch without a value');
   if (rport === -1) return flaw('via-port', at, 'an rport that is not a port');
-  const params = at >= stop ? NO_PARAMS : paramsOf(raw, skipLws(raw, at, stop), trimEnd(raw, at, stop));
+  const params = at >= stop ? NO_PARAMS : paramsOf(raw, skipLws(at, stop), trimEnd(at, stop));
   return good({ protocol: 'SIP/2.0', transport, host, port, branch, received, rport, params, text }, stop);
 }
 
-const readRport = (text: string): number | '' => (text === '' ? '' : readPort(text, 0, text.length));
+const readRport = (at: number, end: number): number | '' => (at === 0 ? '' : readPort(at, end));
 
 /** sent-protocol = protocol-name SLASH protocol-version SLASH transport; the offset of the transport. */
 function scanProtocol(raw: string, at: number, end: number): number {
-  if (raw.startsWith('SIP/2.0/', at) && at + 8 < end) return skipLws(raw, at + 8, end);
-  if (!spells(raw, at, at + 3, 'sip')) return ~at;
-  let i = scanSlash(raw, at + 3, end);
-  if (i < 0 || !spells(raw, i, i + 3, '2.0')) return i < 0 ? i : ~i;
-  return scanSlash(raw, i + 3, end);
+  if (raw.startsWith('SIP/2.0/', at) && at + 8 < end) return skipLws(at + 8, end);
+  if (!spells(at, at + 3, 'sip')) return ~at;
+  let i = scanSlash(at + 3, end);
+  if (i < 0 || !spells(i, i + 3, '2.0')) return i < 0 ? i : ~i;
+  return scanSlash(i + 3, end);
 }
 
 /** SLASH = SWS "/" SWS */
-function scanSlash(raw: string, at: number, end: number): number {
-  const slash = skipLws(raw, at, end);
-  return slash < end && raw.charCodeAt(slash) === SLASH ? skipLws(raw, slash + 1, end) : ~slash;
+function scanSlash(at: number, end: number): number {
+  const slash = skipLws(at, end);
+  return slash < end && octet(slash) === SLASH ? skipLws(slash + 1, end) : ~slash;
 }
 
 function readTransport(raw: string, at: number, end: number): string {
@@ -125,9 +135,7 @@ function withoutSource(via: Via): string {
   if (via.rport === undefined && via.received === undefined) return via.text;
   const paramsAt = via.text.length - via.params.text.length;
   const { text } = via;
-  scanParams(text, paramsAt, text.length);
-  return (
-    text.slice(0, paramsAt) +
-    markedText(text, text.length, [findMark(text, 'received'), findMark(text, 'rport')])
-  );
+  load(text);
+  scanParams(paramsAt, text.length);
+  return text.slice(0, paramsAt) + markedText(text, text.length, [findMark('received'), findMark('rport')]);
 }

@@ -125,7 +125,7 @@ function methodProblem(request: SipRequest): ParseProblem | undefined {
 
 function uriProblem(request: SipRequest): ParseProblem | undefined {
   const uri = request.uri();
-  if (!uri.ok) return { ...uri.error, at: request.method.length + 1 + uri.error.at };
+  if (!uri.ok) return uri.error;
   const at = request.method.length + 1;
   // §8.2.2.1, §16.3 item 2
   if (uri.value.kind === 'other')

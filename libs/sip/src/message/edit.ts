@@ -1,4 +1,5 @@
 /** Splicing: a message forwarded is the message received with a few cuts, never one printed anew. */
+import { load } from '../grammar/octets.ts';
 import { spells } from '../grammar/scan.ts';
 import { headerId } from '../headers/registry.ts';
 import { ID } from './message.ts';
@@ -58,6 +59,7 @@ class Splice {
   }
 
   run(): string {
+    load(this.raw);
     const { message, changes, raw } = this;
     const { index } = message;
     if (changes.requestUri !== undefined && message.kind === 'request') {
@@ -119,8 +121,7 @@ class Splice {
   private isNamed(line: number, id: number, names: readonly string[]): boolean {
     const { index } = this.message;
     for (const name of names) {
-      if (id > 0 ? headerId(name) === id : spells(this.raw, index.start(line), index.nameEnd(line), name))
-        return true;
+      if (id > 0 ? headerId(name) === id : spells(index.start(line), index.nameEnd(line), name)) return true;
     }
     return false;
   }

@@ -6,6 +6,7 @@
  * (RFC 3261 §25.1); a line that begins with SP or HTAB continues the one before (§7.3.1). Control characters are
  * refused, but for those in a quoted-pair (RFC 4475 §3.1.1.2).
  */
+import { octet } from '../grammar/octets.ts';
 import { BACKSLASH, COLON, CR, DEL, HTAB, LF, SP, TOKEN, isIn, isWsp } from '../grammar/chars.ts';
 import { findHeader, hashStep, headerBit, headerName } from '../headers/registry.ts';
 import { flaw } from '../problem.ts';
@@ -90,21 +91,21 @@ export function indexLines(raw: string, at: number): Indexed {
   let repeated = 0;
   let problem: ParseProblem | undefined;
   for (;;) {
-    if (raw.charCodeAt(start) === CR && raw.charCodeAt(start + 1) === LF) break;
+    if (octet(start) === CR && octet(start + 1) === LF) break;
     if (start >= raw.length) return finish(used, start, seen, repeated, problem, false, true);
     // header-name = token, *( SP / HTAB ) ":"
     let i = start;
     let hash = 0;
-    let code = raw.charCodeAt(i);
+    let code = octet(i);
     while (isIn(code, TOKEN)) {
       hash = hashStep(hash, code);
       i += 1;
-      code = raw.charCodeAt(i);
+      code = octet(i);
     }
     const nameEnd = i;
     while (isWsp(code)) {
       i += 1;
-      code = raw.charCodeAt(i);
+      code = octet(i);
     }
     const named = code === COLON && nameEnd > start;
     if (named) i += 1;
@@ -112,10 +113,10 @@ export function indexLines(raw: string, at: number): Indexed {
     let folded = 0;
     let broken = -1;
     for (;;) {
-      code = raw.charCodeAt(i);
+      code = octet(i);
       if ((code >= SP && code !== DEL) || code === HTAB) i += 1;
-      else if (code === CR && raw.charCodeAt(i + 1) === LF) {
-        if (!isWsp(raw.charCodeAt(i + 2))) break;
+      else if (code === CR && octet(i + 1) === LF) {
+        if (!isWsp(octet(i + 2))) break;
         folded = FOLDED;
         i += 3;
       } else if (code === LF) return finish(used, start, seen, repeated, problem, true, false);
@@ -124,7 +125,7 @@ export function indexLines(raw: string, at: number): Indexed {
         return finish(used, start, seen, repeated, cut, false, true);
       } else {
         // quoted-pair = "\" (%x00-09 / %x0B-0C / %x0E-7F)
-        if (broken < 0 && (raw.charCodeAt(i - 1) !== BACKSLASH || code === CR)) broken = i;
+        if (broken < 0 && (octet(i - 1) !== BACKSLASH || code === CR)) broken = i;
         i += 1;
       }
     }
@@ -135,14 +136,14 @@ export function indexLines(raw: string, at: number): Indexed {
     else if (end - start > LIMITS.lineBytes)
       problem ??= tooLarge('line-too-long', start, 'a header line', LIMITS.lineBytes);
     else {
-      const id = findHeader(raw, start, nameEnd, hash);
+      const id = findHeader(start, nameEnd, hash);
       const bit = headerBit(id);
       repeated |= seen & bit;
       seen |= bit;
       let valueStart = raw.indexOf(':', nameEnd) + 1;
-      while (valueStart < i && isBlank(raw.charCodeAt(valueStart))) valueStart += 1;
+      while (valueStart < i && isBlank(octet(valueStart))) valueStart += 1;
       let valueEnd = i;
-      while (valueEnd > valueStart && isBlank(raw.charCodeAt(valueEnd - 1))) valueEnd -= 1;
+      while (valueEnd > valueStart && isBlank(octet(valueEnd - 1))) valueEnd -= 1;
       scratch[used] = id + folded;
       scratch[used + 1] = start;
       scratch[used + 2] = nameEnd;
@@ -151,7 +152,7 @@ export function indexLines(raw: string, at: number): Indexed {
       used += STRIDE;
     }
     start = end;
-    if (used >= LIMITS.headers * STRIDE && raw.charCodeAt(start) !== CR) {
+    if (used >= LIMITS.headers * STRIDE && octet(start) !== CR) {
       problem ??= tooLarge('too-many-headers', start, 'the header', LIMITS.headers);
       return finish(used, start, seen, repeated, problem, false, false);
     }
@@ -174,7 +175,7 @@ function finish(
 }
 
 function lineProblem(raw: string, start: number, nameEnd: number): ParseProblem {
-  const code = raw.charCodeAt(nameEnd);
+  const code = octet(nameEnd);
   if (code < SP || code === DEL)
     return flaw('control-character', nameEnd, 'a control character in a header name').error;
   return flaw('header-name', nameEnd, `no header name and colon: ${raw.slice(start, nameEnd + 1)}`).error;

@@ -1,13 +1,21 @@
 /** What requests and responses have in common: header fields by name, and the typed ones, read when asked for. */
+import { load } from '../grammar/octets.ts';
 import type { Result } from '@rollcall/kernel';
 import { COMMA, STAR } from '../grammar/chars.ts';
-import { readDigits, skipLws, spells, unfold } from '../grammar/scan.ts';
+import { skipLws, spells, unfold } from '../grammar/scan.ts';
 import { readCredentials } from '../headers/credentials.ts';
 import type { DigestCredentials } from '../headers/credentials.ts';
 import { MALFORMED_EXPIRES, MAX_DELTA_SECONDS, readContact, readNameAddr } from '../headers/name-addr.ts';
 import type { Contact, NameAddr } from '../headers/name-addr.ts';
 import { headerId } from '../headers/registry.ts';
-import { readAccept, readCSeq, readCallId, readEvent, readNumber, readTokens } from '../headers/simple.ts';
+import {
+  readCSeq,
+  readCallId,
+  readEvent,
+  readMediaRange,
+  readNumber,
+  readOptionTags,
+} from '../headers/simple.ts';
 import type { CSeq, EventHeader, MediaRange } from '../headers/simple.ts';
 import { readVia } from '../headers/via.ts';
 import type { Via } from '../headers/via.ts';
@@ -154,13 +162,9 @@ export abstract class SipMessage {
 
   /** Seconds, clamped to 2^32-1. Malformed text is a problem, but 3600 in a REGISTER (RFC 3261 §10.2.1.1). */
   expires(): Parsed<number | undefined> {
-    const line = this.index.find(ID.expires);
-    if (line < 0) return good(undefined, 0);
-    const text = this.valueAt(line);
-    const value = readDigits(text, 0, text.length);
-    if (value >= 0) return good(Math.min(value, MAX_DELTA_SECONDS), 0);
-    if (this.isRegister()) return good(MALFORMED_EXPIRES, 0);
-    return this.located(flaw('number', 0, 'not a number of seconds').error, line, 0);
+    const read = this.optional(ID.expires, readNumber);
+    if (read.ok) return read.value !== undefined && read.value > MAX_DELTA_SECONDS ? LONGEST : read;
+    return this.isRegister() && read.error.code === 'number' ? MALFORMED : read;
   }
 
   routes(): Parsed<readonly NameAddr[]> {
@@ -189,11 +193,16 @@ export abstract class SipMessage {
   }
   /** The media ranges; empty when the header is absent or empty (`has('accept')` tells). */
   accept(): Parsed<readonly MediaRange[]> {
-    return this.gather(ID.accept, readAccept);
+    return this.list(ID.accept, readMediaRange);
   }
-  /** Option tags of one of these headers, lower case. */
-  options(name: OptionHeader): Parsed<readonly string[]> {
-    return this.gather(headerId(name), readTokens);
+  /** Option tags of one of these headers, lower case; what is no token is among them as it came. */
+  options(name: OptionHeader): readonly string[] {
+    const tags: string[] = [];
+    for (const value of this.headers(name)) {
+      load(value);
+      readOptionTags(value, 0, value.length, tags);
+    }
+    return tags;
   }
   contentLength(): Parsed<number | undefined> {
     return this.optional(ID.contentLength, readNumber);
@@ -225,11 +234,12 @@ export abstract class SipMessage {
 
   /** Number of the first line called `name` at or after `from`. */
   private findLine(name: string, from: number): number {
-    const { index, raw } = this;
+    const { index } = this;
     const id = headerId(name);
     if (id > 0) return index.find(id, from);
+    load(this.raw);
     for (let line = index.find(0, from); line >= 0; line = index.find(0, line + 1)) {
-      if (spells(raw, index.start(line), index.nameEnd(line), name)) return line;
+      if (spells(index.start(line), index.nameEnd(line), name)) return line;
     }
     return -1;
   }
@@ -253,8 +263,12 @@ export abstract class SipMessage {
 
   private readLine<T>(line: number, read: Reader<T>): Read<T> {
     const { index } = this;
-    if (!index.folded(line)) return read(this.raw, index.valueStart(line), index.valueEnd(line));
+    if (!index.folded(line)) {
+      load(this.raw);
+      return read(this.raw, index.valueStart(line), index.valueEnd(line));
+    }
     const text = this.valueAt(line);
+    load(text);
     const outcome = read(text, 0, text.length);
     return outcome.ok && outcome.next === text.length ? good(outcome.value, index.valueEnd(line)) : outcome;
   }
@@ -288,8 +302,11 @@ export abstract class SipMessage {
     for (let line = index.find(id); line >= 0; line = index.find(id, line + 1)) {
       const folded = index.folded(line);
       const text = folded ? this.valueAt(line) : this.raw;
+      load(text);
       const end = folded ? text.length : index.valueEnd(line);
       let at = folded ? 0 : index.valueStart(line);
+      // RFC 3261 §20.1: an empty Accept accepts nothing
+      if (at >= end && id === ID.accept) continue;
       for (;;) {
         const outcome = read(text, at, end);
         if (!outcome.ok) return this.located(outcome.error, line, id);
@@ -300,22 +317,10 @@ export abstract class SipMessage {
         if (text.charCodeAt(outcome.next) !== COMMA) {
           return this.located(flaw('list', outcome.next, 'neither the end nor a comma').error, line, id);
         }
-        at = skipLws(text, outcome.next + 1, end);
+        at = skipLws(outcome.next + 1, end);
       }
     }
     return good(values, 0);
-  }
-
-  private gather<T>(
-    id: number,
-    read: (raw: string, at: number, end: number, into: T[]) => Read<T[]>,
-  ): Parsed<T[]> {
-    const into: T[] = [];
-    for (let line = this.index.find(id); line >= 0; line = this.index.find(id, line + 1)) {
-      const outcome = this.readLine(line, (raw, at, end) => read(raw, at, end, into));
-      if (!outcome.ok) return this.located(outcome.error, line, id);
-    }
-    return good(into, 0);
   }
 
   private readMaxForwards(): Parsed<number | undefined> {
@@ -350,5 +355,7 @@ export abstract class SipMessage {
 }
 
 const NOTHING = good(undefined, 0);
+const LONGEST = good(MAX_DELTA_SECONDS, 0);
+const MALFORMED = good(MALFORMED_EXPIRES, 0);
 const NO_CONTACTS = good({ kind: 'none' } as const, 0);
 const WILDCARD = good({ kind: 'wildcard' } as const, 0);

@@ -1,4 +1,5 @@
 /** SIP-message = Request / Response (RFC 3261 §7, §25.1). */
+import { CAPACITY, load } from '../grammar/octets.ts';
 import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
 import { CR, LF, SP } from '../grammar/chars.ts';
@@ -20,6 +21,7 @@ import { SipResponse } from './response.ts';
  * a complete header line needs no empty line (archive of RFC 5118). `raw` of the result has all of that put right.
  */
 export function parseMessage(octets: string): Result<SipRequest | SipResponse, ParseProblem> {
+  if (octets.length > CAPACITY) return tooLong;
   let raw = octets;
   if (raw.charCodeAt(0) <= SP) raw = withoutLeadingLines(raw);
   let lineEnd = raw.indexOf('\n');
@@ -29,19 +31,24 @@ export function parseMessage(octets: string): Result<SipRequest | SipResponse, P
     raw = withCrLf(raw);
     lineEnd = raw.indexOf('\n');
   }
+  load(raw);
   let indexed = indexLines(raw, lineEnd + 1);
   if (indexed.bareLf) {
     raw = withCrLf(raw);
     lineEnd = raw.indexOf('\n');
+    load(raw);
     indexed = indexLines(raw, lineEnd + 1);
   }
   if (indexed.open) {
     raw = `${raw.slice(0, indexed.index.headEnd)}\r\n`;
+    load(raw);
   }
-  return raw.startsWith('SIP/') || spells(raw, 0, 4, 'sip/')
+  return raw.startsWith('SIP/') || spells(0, 4, 'sip/')
     ? readResponse(raw, lineEnd - 1, indexed)
     : readRequest(raw, lineEnd - 1, indexed);
 }
+
+const tooLong = err(tooLarge('message-too-large', 0, 'the message', CAPACITY));
 
 function sizeProblem(raw: string, indexed: Indexed): ParseProblem | undefined {
   if (indexed.problem !== undefined) return indexed.problem;
@@ -54,7 +61,7 @@ function sizeProblem(raw: string, indexed: Indexed): ParseProblem | undefined {
 
 /** Request-Line = Method SP Request-URI SP SIP-Version CRLF */
 function readRequest(raw: string, end: number, indexed: Indexed): Result<SipRequest, ParseProblem> {
-  const methodEnd = scanToken(raw, 0, end);
+  const methodEnd = scanToken(0, end);
   if (methodEnd < 0 || raw.charCodeAt(methodEnd) !== SP) {
     return flaw('start-line', Math.max(methodEnd, 0), 'a request begins with a method and one space');
   }
@@ -74,24 +81,23 @@ function versionProblem(
 ): ParseProblem | undefined {
   const version = uriEnd + 1;
   if (uriEnd > uriStart && end - version === 7 && raw.startsWith(' SIP/2.0', uriEnd)) return undefined;
-  if (uriEnd === uriStart || raw.charCodeAt(uriEnd) !== SP || !spells(raw, version, version + 4, 'sip/')) {
+  if (uriEnd === uriStart || raw.charCodeAt(uriEnd) !== SP || !spells(version, version + 4, 'sip/')) {
     return flaw('start-line', uriEnd, 'not Method SP Request-URI SP SIP-Version').error;
   }
   // SIP-Version = "SIP" "/" 1*DIGIT "." 1*DIGIT; case-insensitive (§7.1)
   const dot = raw.indexOf('.', version);
-  if (dot < 0 || dot > end || readDigits(raw, version + 4, dot) < 0 || readDigits(raw, dot + 1, end) < 0) {
+  if (dot < 0 || dot > end || readDigits(version + 4, dot) < 0 || readDigits(dot + 1, end) < 0) {
     return flaw('start-line', version, 'not a SIP version').error;
   }
-  if (readDigits(raw, version + 4, dot) === 2 && readDigits(raw, dot + 1, end) === 0) return undefined;
+  if (readDigits(version + 4, dot) === 2 && readDigits(dot + 1, end) === 0) return undefined;
   return flaw('version', version, 'a SIP version other than 2.0', 505).error;
 }
 
 /** Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF */
 function readResponse(raw: string, end: number, indexed: Indexed): Result<SipResponse, ParseProblem> {
-  if (!spells(raw, 0, 8, 'sip/2.0 '))
-    return flaw('version', 0, 'a response of another version than SIP/2.0', 505);
+  if (!spells(0, 8, 'sip/2.0 ')) return flaw('version', 0, 'a response of another version than SIP/2.0', 505);
   // extension-code = 3DIGIT; RFC 4475 §3.1.2.19: a code past 699 is dropped
-  const status = raw.charCodeAt(11) === SP && end > 11 ? readDigits(raw, 8, 11) : -1;
+  const status = raw.charCodeAt(11) === SP && end > 11 ? readDigits(8, 11) : -1;
   if (status < 100 || status > 699) return flaw('status-code', 8, 'not a status code of three digits');
   const problem = sizeProblem(raw, indexed);
   return problem === undefined

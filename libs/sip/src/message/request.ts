@@ -1,3 +1,4 @@
+import { load } from '../grammar/octets.ts';
 import { readUri } from '../uri/uri.ts';
 import type { Uri } from '../uri/uri.ts';
 import type { LineIndex } from './line-index.ts';
@@ -17,9 +18,15 @@ export class SipRequest extends SipMessage {
     this.requestUri = requestUri;
   }
 
-  /** The Request-URI; problem offsets count from its start. */
+  /** The Request-URI; offsets of problems are those in `raw`. */
   uri(): Parsed<Uri> {
-    return (this.uriMemo ??= readUri(this.requestUri, 0, this.requestUri.length));
+    return (this.uriMemo ??= this.readRequestUri());
+  }
+
+  private readRequestUri(): Parsed<Uri> {
+    load(this.raw);
+    const at = this.method.length + 1;
+    return readUri(this.raw, at, at + this.requestUri.length);
   }
 
   protected override isRegister(): boolean {

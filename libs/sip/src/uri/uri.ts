@@ -1,4 +1,5 @@
 /** SIP, SIPS, tel and other URIs (RFC 3261 §19.1, RFC 3966). */
+import { CAPACITY, load, octet } from '../grammar/octets.ts';
 import {
   ALPHA,
   AT,
@@ -59,18 +60,20 @@ export type Uri = SipUri | TelUri | OtherUri;
 
 /** Parses a whole URI. Problems: `uri`, `uri-scheme`, `uri-host`, `uri-port`, `uri-params`, `uri-headers`. */
 export function parseUri(text: string): Read<Uri> {
+  if (text.length > CAPACITY) return flaw('uri', 0, 'a URI without end');
+  load(text);
   return readUri(text, 0, text.length);
 }
 
 /** addr-spec = SIP-URI / SIPS-URI / absoluteURI, filling `raw[at, end)`. */
 export function readUri(raw: string, at: number, end: number): Read<Uri> {
-  const colon = scanScheme(raw, at, end);
+  const colon = scanScheme(at, end);
   if (colon < 0) return flaw('uri-scheme', at, 'a URI begins with a scheme and a colon');
   const length = colon - at;
-  if (length === 3 && spells(raw, at, colon, 'sip')) return readSip(raw, at, colon + 1, end, false);
-  if (length === 4 && spells(raw, at, colon, 'sips')) return readSip(raw, at, colon + 1, end, true);
-  if (length === 3 && spells(raw, at, colon, 'tel')) return readTel(raw, at, colon + 1, end);
-  const stop = scanEscaped(raw, colon + 1, end, URIC);
+  if (length === 3 && spells(at, colon, 'sip')) return readSip(raw, at, colon + 1, end, false);
+  if (length === 4 && spells(at, colon, 'sips')) return readSip(raw, at, colon + 1, end, true);
+  if (length === 3 && spells(at, colon, 'tel')) return readTel(raw, at, colon + 1, end);
+  const stop = scanEscaped(colon + 1, end, URIC);
   if (stop !== end || stop === colon + 1) return flaw('uri', offset(stop), 'an octet that no URI has');
   return good({ kind: 'other', scheme: raw.slice(at, colon).toLowerCase(), text: raw.slice(at, end) }, end);
 }
@@ -78,10 +81,10 @@ export function readUri(raw: string, at: number, end: number): Read<Uri> {
 const offset = (scanned: number): number => (scanned < 0 ? ~scanned : scanned);
 
 /** scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) ":"; the offset of the colon. */
-function scanScheme(raw: string, at: number, end: number): number {
-  if (at >= end || !isIn(raw.charCodeAt(at), ALPHA)) return -1;
+function scanScheme(at: number, end: number): number {
+  if (at >= end || !isIn(octet(at), ALPHA)) return -1;
   for (let i = at + 1; i < end; i += 1) {
-    const code = raw.charCodeAt(i);
+    const code = octet(i);
     if (code === COLON) return i;
     if (!isIn(code, ALPHA | DIGIT) && code !== PLUS && code !== 0x2d && code !== 0x2e) return -1;
   }
@@ -93,27 +96,26 @@ function readSip(raw: string, start: number, at: number, end: number, secure: bo
   let user: string | undefined;
   let password: string | undefined;
   let host = at;
-  const sign = findAt(raw, at, end);
+  const sign = findAt(at, end);
   if (sign >= 0) {
     // userinfo = user [ ":" password ] "@"
-    const userEnd = scanEscaped(raw, at, sign, USER);
+    const userEnd = scanEscaped(at, sign, USER);
     if (userEnd <= at) return flaw('uri-user', offset(userEnd), 'not a user part');
     user = raw.slice(at, userEnd);
     if (userEnd < sign) {
-      const stop =
-        raw.charCodeAt(userEnd) === COLON ? scanEscaped(raw, userEnd + 1, sign, PASSWORD) : userEnd;
+      const stop = octet(userEnd) === COLON ? scanEscaped(userEnd + 1, sign, PASSWORD) : userEnd;
       if (stop !== sign) return flaw('uri-user', offset(stop), 'not a user part');
       password = raw.slice(userEnd + 1, sign);
     }
     host = sign + 1;
   }
-  const hostEnd = scanHost(raw, host, end);
+  const hostEnd = scanHost(host, end);
   if (hostEnd < 0) return flaw('uri-host', ~hostEnd, 'not a host');
   let i = hostEnd;
   let port: number | undefined;
-  if (raw.charCodeAt(i) === COLON && i < end) {
-    const stop = scanDigits(raw, i + 1, end);
-    port = readPort(raw, i + 1, stop);
+  if (octet(i) === COLON && i < end) {
+    const stop = scanDigits(i + 1, end);
+    port = readPort(i + 1, stop);
     if (port < 0) return flaw('uri-port', i + 1, 'not a port');
     i = stop;
   }
@@ -127,14 +129,14 @@ function readSipTail(raw: string, start: number, end: number, front: Front, at: 
   let i = at;
   let params: UriParams = NO_PARAMS;
   let headers: string | undefined;
-  if (i < end && raw.charCodeAt(i) === SEMI) {
-    const stop = scanUriParams(raw, i, end);
+  if (i < end && octet(i) === SEMI) {
+    const stop = scanUriParams(i, end);
     if (stop < 0) return flaw('uri-params', ~stop, 'not a URI parameter, or one given twice');
     params = paramsOf(raw, i, stop);
     i = stop;
   }
-  if (i < end && raw.charCodeAt(i) === QUESTION) {
-    const stop = scanEscaped(raw, i + 1, end, HEADERS);
+  if (i < end && octet(i) === QUESTION) {
+    const stop = scanEscaped(i + 1, end, HEADERS);
     if (stop !== end || stop === i + 1) return flaw('uri-headers', offset(stop), 'not a URI header');
     headers = raw.slice(i + 1, end);
     i = end;
@@ -148,24 +150,24 @@ function readSipTail(raw: string, start: number, end: number, front: Front, at: 
 }
 
 /** Offset of the "@" that ends the userinfo: nothing behind the userinfo has one unescaped. */
-function findAt(raw: string, at: number, end: number): number {
-  for (let i = at; i < end; i += 1) if (raw.charCodeAt(i) === AT) return i;
+function findAt(at: number, end: number): number {
+  for (let i = at; i < end; i += 1) if (octet(i) === AT) return i;
   return -1;
 }
 
-function scanDigits(raw: string, at: number, end: number): number {
+function scanDigits(at: number, end: number): number {
   let i = at;
-  while (i < end && isIn(raw.charCodeAt(i), DIGIT)) i += 1;
+  while (i < end && isIn(octet(i), DIGIT)) i += 1;
   return i;
 }
 
 /** telephone-uri = "tel:" ( global-number / local-number ) *( ";" parameter ) (RFC 3966 §3) */
 function readTel(raw: string, start: number, at: number, end: number): Read<Uri> {
-  let i = raw.charCodeAt(at) === PLUS ? at + 1 : at;
+  let i = octet(at) === PLUS ? at + 1 : at;
   const digits = i;
-  while (i < end && isIn(raw.charCodeAt(i), PHONE)) i += 1;
+  while (i < end && isIn(octet(i), PHONE)) i += 1;
   if (i === digits) return flaw('uri', i, 'a tel URI without a number');
-  const stop = scanUriParams(raw, i, end);
+  const stop = scanUriParams(i, end);
   if (stop !== end) return flaw('uri-params', offset(stop), 'not a parameter of a tel URI');
   return good(
     { kind: 'tel', number: raw.slice(at, i), params: paramsOf(raw, i, stop), text: raw.slice(start, end) },

@@ -13,6 +13,8 @@ export type CallEnd = 'answered' | 'refused' | 'lost';
 
 /** Who sends calls and keeps account of them. */
 export interface CallOwner {
+  /** Whether ioredis writes each call itself: it would write a text as UTF-8, so that it must be given octets. */
+  readonly wantsOctets: boolean;
   /** Sends it once more: the server does not know its script. */
   again(call: Call): void;
   ended(call: Call, how: CallEnd): void;
@@ -44,8 +46,9 @@ export class Call {
     private readonly owner: CallOwner,
   ) {}
 
-  toWritable(): string {
-    return this.script === undefined ? this.wire : this.script.head(this.argumentCount) + this.wire;
+  toWritable(): string | Buffer {
+    const wire = this.script === undefined ? this.wire : this.script.head(this.argumentCount) + this.wire;
+    return this.owner.wantsOctets ? Buffer.from(wire, 'latin1') : wire;
   }
 
   getSlot(): number {

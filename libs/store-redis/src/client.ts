@@ -58,14 +58,7 @@ export class StoreClient {
   readonly #deadlines: Deadlines;
   readonly #maxPending: number;
   readonly #listeners: ((status: StoreStatus) => void)[] = [];
-  readonly #owner: CallOwner = {
-    again: (call) => {
-      this.#enqueue(call);
-    },
-    ended: (call, how) => {
-      this.#ended(call, how);
-    },
-  };
+  readonly #owner: CallOwner;
   #status: StoreStatus | undefined;
   #lastError = 'not connected yet';
   #queue: Call[] = [];
@@ -85,6 +78,15 @@ export class StoreClient {
     });
     const redis = openRedis(options);
     this.#redis = redis;
+    this.#owner = {
+      wantsOctets: redis instanceof Cluster,
+      again: (call) => {
+        this.#enqueue(call);
+      },
+      ended: (call, how) => {
+        this.#ended(call, how);
+      },
+    };
     this.#batch = redis instanceof Cluster ? undefined : this.#batchFor(redis);
     this.#subscriber = new Subscriber(() =>
       openSubscriber(options, redis instanceof Cluster ? redis : undefined),

@@ -13,6 +13,7 @@ import { ChangeWatcher } from './change-watcher.ts';
 import { StoreClient } from './client.ts';
 import type { ClientOptions, ClientStats, StoreStatus } from './client.ts';
 import { RedisClock } from './clock.ts';
+import { RedisEvents } from './presence/index.ts';
 import { RedisAudit } from './redis-audit.ts';
 import { RedisDue } from './redis-due.ts';
 import { RedisEdges } from './redis-edges.ts';
@@ -33,6 +34,8 @@ export interface Store {
   readonly users: UserDirectory;
   readonly edges: EdgeLeases;
   readonly audit: AuditLog;
+  /** Subscriptions, publications, mailboxes and the work that changes make for presence. */
+  readonly events: RedisEvents;
   /** The connection itself, for adapters of this package. */
   readonly client: StoreClient;
   ready(): boolean;
@@ -65,6 +68,7 @@ export function openStore(options: ClientOptions): Store {
     users: new RedisUsers(client),
     edges: new RedisEdges(client, clock),
     audit: new RedisAudit(client),
+    events: new RedisEvents(client, clock),
     client,
     ready: () => client.ready(),
     onStatus: (listener) => {

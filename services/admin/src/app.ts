@@ -1,0 +1,88 @@
+import swagger from '@fastify/swagger';
+import type { ApiApp } from '@rollcall/http/api';
+import { buildApi } from '@rollcall/http/api';
+import type { Logger, Tracing } from '@rollcall/telemetry';
+import { guard } from './auth/access.ts';
+import { Tokens } from './auth/tokens.ts';
+import type { AdminContext } from './context.ts';
+import { SharedWatcher } from './events/shared-watcher.ts';
+import type { StreamGate } from './events/stream-gate.ts';
+import type { AdminPorts } from './ports.ts';
+import { mapError } from './problems.ts';
+import { bindingRoutes } from './routes/bindings.ts';
+import { documentRoutes } from './routes/documents.ts';
+import { domainRoutes } from './routes/domains.ts';
+import { eventRoutes } from './routes/events.ts';
+import { grantRoutes } from './routes/grants.ts';
+import { mailboxRoutes } from './routes/mailboxes.ts';
+import { operationsRoutes } from './routes/operations.ts';
+import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+import { userRoutes } from './routes/users.ts';
+
+export interface AdminOptions {
+  readonly ports: AdminPorts;
+  /** ROLLCALL_ADMIN_TOKEN. */
+  readonly rootToken: string;
+  readonly version: string;
+  readonly log: Logger;
+  readonly tracing: Tracing;
+  readonly streams: StreamGate;
+  /** Told of each answer: route pattern, method, status, seconds. */
+  readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
+}
+
+const DESCRIPTION =
+  'Users, domains, bindings and subscriptions of Rollcall, and live events. Errors are problem details (RFC 9457) with the ' +
+  'types under /problems. Every operation wants a bearer token (RFC 6750).';
+
+async function document(app: ApiApp, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Rollcall admin', version, description: DESCRIPTION },
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'ROLLCALL_ADMIN_TOKEN or a token of /v1/tokens',
+          },
+        },
+      },
+      security: [{ bearer: [] }],
+    },
+  });
+}
+
+/** The REST interface, listening to nothing yet. */
+export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
+  const { ports, log, tracing, streams, onAnswer } = options;
+  const app = buildApi({ log, mapError, ...(onAnswer === undefined ? {} : { onAnswer }) });
+  const tokens = new Tokens(options.rootToken, ports.users);
+  const watcher = new SharedWatcher(ports.location);
+  const context: AdminContext = { ports, tokens, log, tracing, streams, watcher };
+  guard(app, tokens);
+  // Open streams would keep the server from closing.
+  app.addHook('preClose', (done) => {
+    streams.close();
+    watcher.close();
+    done();
+  });
+  await document(app, options.version);
+  for (const routes of [
+    domainRoutes,
+    userRoutes,
+    grantRoutes,
+    bindingRoutes,
+    subscriptionRoutes,
+    mailboxRoutes,
+    eventRoutes,
+    operationsRoutes,
+    tokenRoutes,
+  ]) {
+    routes(app, context);
+  }
+  documentRoutes(app);
+  return app;
+}

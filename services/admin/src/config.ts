@@ -1,0 +1,37 @@
+import type { ConfigOf } from '@rollcall/config';
+import {
+  defineConfig,
+  integer,
+  MAX_PORT,
+  opsSettings,
+  redisSettings,
+  secret,
+  string,
+} from '@rollcall/config';
+
+/** A token that can be guessed opens everything. */
+const MIN_TOKEN_LENGTH = 16;
+
+export const adminConfig = defineConfig({
+  adminHost: {
+    env: 'ROLLCALL_ADMIN_HOST',
+    type: string({ pattern: /^[A-Za-z0-9.:_-]+$/, what: 'a host name or address' }),
+    default: '127.0.0.1',
+    help: 'Where the REST interface listens.',
+  },
+  adminPort: {
+    env: 'ROLLCALL_ADMIN_PORT',
+    type: integer({ min: 0, max: MAX_PORT }),
+    default: 8080,
+    help: 'Port of the REST interface; 0 takes any free port, which the ready line then names.',
+  },
+  adminToken: {
+    env: 'ROLLCALL_ADMIN_TOKEN',
+    type: secret({ minLength: MIN_TOKEN_LENGTH }),
+    help: 'The bearer token that may do everything; further tokens are made with it under /v1/tokens.',
+  },
+  ...opsSettings,
+  ...redisSettings,
+});
+
+export type AdminConfig = ConfigOf<typeof adminConfig>;

@@ -1,0 +1,100 @@
+import type { ServerResponse } from 'node:http';
+import type { LocationEvent } from '@rollcall/location';
+import { SECURITY_HEADERS } from '@rollcall/http';
+import { isoTime, shown } from '../text.ts';
+
+/** One event of `GET /v1/events` as its `data` line carries it. */
+export interface EventData {
+  readonly at: string;
+  readonly kind: string;
+  readonly aor: string;
+  readonly binding: string;
+  readonly contact: string;
+  readonly actor?: string;
+}
+
+export function eventData(event: LocationEvent): EventData {
+  return {
+    at: isoTime(event.at),
+    kind: event.kind,
+    aor: shown(event.aor),
+    binding: event.bindingId,
+    contact: shown(event.contact),
+    ...(event.actor === undefined ? {} : { actor: shown(event.actor) }),
+  };
+}
+
+const STREAM_HEADERS = {
+  ...SECURITY_HEADERS,
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // Proxies that buffer would hold events back.
+  'x-accel-buffering': 'no',
+};
+
+// A line break inside a field would begin another field (HTML §9.2.6); ids and kinds come from the store.
+const oneLine = (text: string): string => text.replace(/[\r\n\0]/g, '');
+
+/** Writes server-sent events (HTML §9.2) on one response. */
+export class EventStream {
+  #opened = false;
+  /** Where a client that has seen everything so far stands. */
+  #cursor: string | undefined;
+  #cursorSent: string | undefined;
+
+  constructor(private readonly response: ServerResponse) {}
+
+  /** Bytes that the client has not taken yet. */
+  get buffered(): number {
+    return this.response.writableLength;
+  }
+
+  open(): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    this.response.writeHead(200, STREAM_HEADERS);
+    // The reconnection time, so that clients of a restarted service do not wait the browser's default.
+    this.response.write('retry: 1000\n\n');
+  }
+
+  get isOpen(): boolean {
+    return this.#opened;
+  }
+
+  /** Events in order; those that `wanted` refuses only move the position on. */
+  send(events: readonly LocationEvent[], wanted: (event: LocationEvent) => boolean): void {
+    let text = '';
+    for (const event of events) {
+      this.#cursor = event.cursor;
+      if (!wanted(event)) continue;
+      this.#cursorSent = event.cursor;
+      text += `id: ${oneLine(event.cursor)}\nevent: ${oneLine(event.kind)}\ndata: ${JSON.stringify(eventData(event))}\n\n`;
+    }
+    this.open();
+    if (text !== '') this.response.write(text);
+  }
+
+  /** A sign of life; an `id` without data moves the client's position past events that it did not want. */
+  heartbeat(): void {
+    if (this.#cursor === undefined || this.#cursor === this.#cursorSent) {
+      this.response.write(': alive\n\n');
+      return;
+    }
+    this.#cursorSent = this.#cursor;
+    this.response.write(`id: ${oneLine(this.#cursor)}\n\n`);
+  }
+
+  /** Says why the stream ends, when it is too late for a status. */
+  fail(problem: object): void {
+    this.response.write(`event: problem\ndata: ${JSON.stringify(problem)}\n\n`);
+  }
+
+  end(): void {
+    this.response.end();
+  }
+
+  /** Drops the connection with what is buffered for it. */
+  cut(): void {
+    this.response.destroy();
+  }
+}

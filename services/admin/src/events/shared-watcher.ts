@@ -1,0 +1,148 @@
+import type { LocationEvent, LocationWatcher } from '@rollcall/location';
+import { StoreUnavailable } from '@rollcall/location';
+
+type Deliver = (events: readonly LocationEvent[]) => void;
+
+interface Follower {
+  readonly deliver: Deliver;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Bounds of a `SharedWatcher`. */
+export interface SharedWatcherLimits {
+  /** Recent events that are kept for clients that come back. */
+  readonly recent: number;
+  /** How long the watch goes on with nobody following. */
+  readonly lingerMs: number;
+}
+
+const LIMITS: SharedWatcherLimits = { recent: 4_096, lingerMs: 30_000 };
+
+/**
+ * One watch of the store for any number of followers: each watch asks every shard several times a second. Who comes with the
+ * cursor of a recent event is served from memory; who was away for longer gets a watch of its own until it has caught up.
+ */
+export class SharedWatcher implements LocationWatcher {
+  readonly #followers = new Set<Follower>();
+  #running: AbortController | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  /** The latest events in order; `#first` is the number of the oldest, counted from the start of the watch. */
+  #recent: LocationEvent[] = [];
+  #first = 0;
+  readonly #numbers = new Map<string, number>();
+
+  constructor(
+    private readonly source: LocationWatcher,
+    private readonly limits: SharedWatcherLimits = LIMITS,
+  ) {}
+
+  async watch(cursor: string | undefined, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#start();
+    if (cursor === undefined || this.#numbers.has(cursor)) {
+      await this.#follow(cursor, deliver, signal);
+      return;
+    }
+    const met = await this.#catchUp(cursor, deliver, signal);
+    if (met !== undefined) await this.#follow(met, deliver, signal);
+  }
+
+  /** Ends the watch; followers end by their own signals. */
+  close(): void {
+    clearTimeout(this.#linger);
+    this.#running?.abort();
+    this.#forget();
+  }
+
+  /** Follows from the recent event with this cursor, or from now on. */
+  #follow(cursor: string | undefined, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const follower: Follower = { deliver, fail: reject };
+      this.#followers.add(follower);
+      signal.addEventListener(
+        'abort',
+        () => {
+          this.#followers.delete(follower);
+          if (this.#followers.size === 0) this.#stopLater();
+          resolve();
+        },
+        { once: true },
+      );
+      const number = cursor === undefined ? undefined : this.#numbers.get(cursor);
+      const missed = number === undefined ? [] : this.#recent.slice(number + 1 - this.#first);
+      if (missed.length > 0) deliver(missed);
+    });
+  }
+
+  /** A watch from an older cursor, until it meets the events in memory; gives the cursor where it met them. */
+  async #catchUp(cursor: string, deliver: Deliver, signal: AbortSignal): Promise<string | undefined> {
+    const own = new AbortController();
+    let met: string | undefined;
+    await this.source.watch(
+      cursor,
+      (events) => {
+        if (met !== undefined) return;
+        const meeting = events.findIndex((event) => this.#numbers.has(event.cursor));
+        const told = meeting < 0 ? events : events.slice(0, meeting + 1);
+        deliver(told);
+        if (meeting < 0) return;
+        met = told.at(-1)?.cursor;
+        own.abort();
+      },
+      AbortSignal.any([signal, own.signal]),
+    );
+    return signal.aborted ? undefined : met;
+  }
+
+  #start(): void {
+    clearTimeout(this.#linger);
+    if (this.#running !== undefined) return;
+    const running = new AbortController();
+    this.#running = running;
+    const take = (events: readonly LocationEvent[]): void => {
+      if (this.#running === running) this.#take(events);
+    };
+    this.source.watch(undefined, take, running.signal).then(
+      () => {
+        this.#end(running, new StoreUnavailable('the watch ended'));
+      },
+      (error: unknown) => {
+        this.#end(running, error);
+      },
+    );
+  }
+
+  #take(events: readonly LocationEvent[]): void {
+    for (const event of events) {
+      this.#numbers.set(event.cursor, this.#first + this.#recent.length);
+      this.#recent.push(event);
+    }
+    const over = this.#recent.length - this.limits.recent;
+    if (over > 0) {
+      for (const { cursor } of this.#recent.splice(0, over)) this.#numbers.delete(cursor);
+      this.#first += over;
+    }
+    for (const follower of this.#followers) follower.deliver(events);
+  }
+
+  #stopLater(): void {
+    this.#linger = setTimeout(() => {
+      this.close();
+    }, this.limits.lingerMs);
+    this.#linger.unref();
+  }
+
+  /** The watch is over: whoever follows must come again with the last cursor. */
+  #end(running: AbortController, error: unknown): void {
+    if (this.#running !== running) return;
+    this.#forget();
+    for (const follower of this.#followers) follower.fail(error);
+    this.#followers.clear();
+  }
+
+  #forget(): void {
+    this.#running = undefined;
+    this.#recent = [];
+    this.#numbers.clear();
+  }
+}

@@ -1,0 +1,21 @@
+import type { Mailboxes, SubscriptionReader } from '@rollcall/events';
+import type {
+  AuditLog,
+  EdgeLeases,
+  LocationReader,
+  LocationWatcher,
+  LocationWriter,
+  StoreClock,
+  UserDirectory,
+} from '@rollcall/location';
+
+/** All that admin knows of the store: the same ports as the other services, no private path (architecture §1). */
+export interface AdminPorts {
+  readonly users: UserDirectory;
+  readonly location: LocationReader & LocationWriter & LocationWatcher;
+  readonly clock: StoreClock;
+  readonly edges: Pick<EdgeLeases, 'list'>;
+  readonly audit: AuditLog;
+  readonly subscriptions: Pick<SubscriptionReader, 'readMany' | 'watchers'>;
+  readonly mailboxes: Mailboxes;
+}

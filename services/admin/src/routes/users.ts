@@ -1,0 +1,197 @@
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { ALGORITHMS, ha1Set } from '@rollcall/digest';
+import { ProblemError } from '@rollcall/http';
+import type { ApiApp } from '@rollcall/http/api';
+import type { Domain, StoredHa1, User } from '@rollcall/location';
+import { identityOf, secured } from '../auth/access.ts';
+import { mustSee } from '../auth/identity.ts';
+import type { AdminContext } from '../context.ts';
+import { recordAct } from '../context.ts';
+import { DomainName, fromCursor, NextCursor, Nothing, PageQuery, toCursor, UserName } from '../schemas.ts';
+import { octets, shown, userAor, userOf } from '../text.ts';
+
+const Ha1 = (digits: number) => Type.Optional(Type.String({ pattern: `^[0-9a-f]{${String(digits)}}$` }));
+
+// A colon ends the user name inside H(A1) (RFC 7616 §3.4.2); controls and quotes have no place in the header that carries it.
+const AUTH_USER = '^[^:"\\\\\\u0000-\\u001f\\u007f]+$';
+const AuthUser = Type.String({ minLength: 1, maxLength: 255, pattern: AUTH_USER });
+
+const UserBody = Type.Object(
+  {
+    password: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1_024,
+        description: 'Kept only as hashes, one for each digest algorithm; never readable',
+      }),
+    ),
+    ha1: Type.Optional(
+      Type.Object(
+        { 'SHA-512-256': Ha1(64), 'SHA-256': Ha1(64), MD5: Ha1(32) },
+        {
+          additionalProperties: false,
+          minProperties: 1,
+          description: 'H(A1) values instead of a password (RFC 7616 §3.4.2)',
+        },
+      ),
+    ),
+    authUser: Type.Optional(AuthUser),
+    enabled: Type.Optional(Type.Boolean({ description: 'A disabled user is refused like an unknown one' })),
+    displayName: Type.Optional(Type.String({ maxLength: 255, description: 'For operators only' })),
+  },
+  {
+    additionalProperties: false,
+    title: 'UserSettings',
+    description: 'A new user needs a password or ha1; without one, an existing user keeps what they have.',
+  },
+);
+
+const UserView = Type.Object(
+  {
+    aor: Type.String(),
+    user: UserName,
+    domain: DomainName,
+    authUser: Type.String({ description: 'Digest username' }),
+    realm: Type.String(),
+    enabled: Type.Boolean(),
+    displayName: Type.Optional(Type.String()),
+    algorithms: Type.Array(Type.String(), { description: 'Digest algorithms that the user can answer with' }),
+  },
+  { title: 'User' },
+);
+
+const UserParams = Type.Object({ domain: DomainName, user: UserName });
+
+function viewOf(domain: string, user: User): Static<typeof UserView> {
+  return {
+    aor: shown(user.aor),
+    user: shown(userOf(user.aor)),
+    domain,
+    authUser: shown(user.authUser),
+    realm: user.realm,
+    enabled: user.enabled,
+    ...(user.displayName === undefined ? {} : { displayName: user.displayName }),
+    algorithms: ALGORITHMS.filter((algorithm) => user.ha1[algorithm] !== undefined),
+  };
+}
+
+function credentials(
+  body: Static<typeof UserBody>,
+  authUser: string,
+  realm: string,
+  before: User | undefined,
+): StoredHa1 {
+  if (body.password !== undefined && body.ha1 !== undefined) {
+    throw new ProblemError('invalid-request', 'password and ha1 exclude each other');
+  }
+  if (body.password !== undefined) return ha1Set(authUser, realm, body.password);
+  if (body.ha1 !== undefined) return body.ha1;
+  if (before === undefined) throw new ProblemError('invalid-request', 'a new user needs a password or ha1');
+  if (before.authUser !== octets(authUser) || before.realm !== realm) {
+    throw new ProblemError('invalid-request', 'another authUser or realm needs the password anew');
+  }
+  return before.ha1;
+}
+
+function toUser(domain: Domain, name: string, body: Static<typeof UserBody>, before: User | undefined): User {
+  const authUser = body.authUser ?? name;
+  const realm = domain.realm ?? domain.name;
+  if (!new RegExp(AUTH_USER).test(authUser)) {
+    throw new ProblemError(
+      'invalid-request',
+      'this user needs an authUser of its own: no colon, quote or control character',
+    );
+  }
+  return {
+    aor: userAor(name, domain.name),
+    authUser: octets(authUser),
+    realm,
+    ha1: credentials(body, authUser, realm, before),
+    enabled: body.enabled ?? true,
+    ...(body.displayName === undefined ? {} : { displayName: body.displayName }),
+  };
+}
+
+/** The users of a domain. */
+export function userRoutes(app: ApiApp, context: AdminContext): void {
+  const { users } = context.ports;
+
+  /** The domain, if there is one and the token sees it. */
+  async function domainOf(request: Parameters<typeof identityOf>[0], text: string): Promise<Domain> {
+    const name = text.toLowerCase();
+    mustSee(identityOf(request), name);
+    const domain = await users.domains.get(name);
+    if (domain === undefined) throw new ProblemError('not-found', 'there is no such domain');
+    return domain;
+  }
+
+  app.get('/v1/domains/:domain/users', {
+    schema: {
+      tags: ['users'],
+      summary: 'List the users of a domain',
+      params: Type.Object({ domain: DomainName }),
+      querystring: PageQuery,
+      response: { 200: Type.Object({ items: Type.Array(UserView), cursor: NextCursor }) },
+    },
+    config: secured('read', ['not-found']),
+    handler: async (request) => {
+      const domain = await domainOf(request, request.params.domain);
+      const page = await users.list(domain.name, fromCursor(request.query.cursor), request.query.limit);
+      return { items: page.items.map((user) => viewOf(domain.name, user)), ...toCursor(page.cursor) };
+    },
+  });
+
+  app.get('/v1/domains/:domain/users/:user', {
+    schema: { tags: ['users'], summary: 'Read a user', params: UserParams, response: { 200: UserView } },
+    config: secured('read', ['not-found']),
+    handler: async (request) => {
+      const domain = await domainOf(request, request.params.domain);
+      const user = await users.find(userAor(request.params.user, domain.name));
+      if (user === undefined) throw new ProblemError('not-found');
+      return viewOf(domain.name, user);
+    },
+  });
+
+  app.put('/v1/domains/:domain/users/:user', {
+    schema: {
+      tags: ['users'],
+      summary: 'Create or replace a user',
+      description: 'In force at once in every edge.',
+      params: UserParams,
+      body: UserBody,
+      response: { 200: UserView, 201: UserView },
+    },
+    config: secured('write', ['not-found', 'conflict']),
+    handler: async (request, reply) => {
+      const domain = await domainOf(request, request.params.domain);
+      const before = await users.find(userAor(request.params.user, domain.name));
+      const user = toUser(domain, request.params.user, request.body, before);
+      const namesake = await users.findByCredentials(user.realm, user.authUser);
+      if (namesake !== undefined && namesake.aor !== user.aor) {
+        throw new ProblemError('conflict', 'another user has this authUser');
+      }
+      await users.put(user);
+      await recordAct(context, request, 'user.put', shown(user.aor));
+      return reply.code(before === undefined ? 201 : 200).send(viewOf(domain.name, user));
+    },
+  });
+
+  app.delete('/v1/domains/:domain/users/:user', {
+    schema: {
+      tags: ['users'],
+      summary: 'Delete a user',
+      description: 'Bindings stay until they expire or are deleted.',
+      params: UserParams,
+      response: { 204: Nothing },
+    },
+    config: secured('write', ['not-found']),
+    handler: async (request, reply) => {
+      const domain = await domainOf(request, request.params.domain);
+      const aor = userAor(request.params.user, domain.name);
+      if (!(await users.remove(aor))) throw new ProblemError('not-found');
+      await recordAct(context, request, 'user.delete', shown(aor));
+      return reply.code(204).send(null);
+    },
+  });
+}

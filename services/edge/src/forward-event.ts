@@ -1,0 +1,64 @@
+import type { ServerTransaction } from '@rollcall/sip-transaction';
+import type { Authenticator, OnIdentity } from './authenticate.ts';
+import type { DomainTable } from './domain-table.ts';
+import type { FlowNames } from './flow-names.ts';
+import type { InnerForwarder } from './forward.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+import type { Replies } from './reply.ts';
+
+/**
+ * SUBSCRIBE (RFC 6665) and PUBLISH (RFC 3903): the edge proves who asks, puts itself on the route of the dialog with the flow's
+ * name, and hands on to presence.
+ */
+export class EventForwarder {
+  readonly #proved: OnIdentity;
+
+  constructor(
+    private readonly domains: DomainTable,
+    private readonly own: OwnAddresses,
+    private readonly authenticator: Authenticator,
+    private readonly names: FlowNames,
+    private readonly presence: InnerForwarder,
+    private readonly replies: Replies,
+  ) {
+    this.#proved = (transaction, { identity }) => {
+      const { request, flow } = transaction;
+      const recordRoute = request.method === 'SUBSCRIBE' ? this.names.of(flow).recordRoute : '';
+      this.presence.forward(transaction, { key: request.requestUri, lines: recordRoute + identity });
+    };
+  }
+
+  /**
+   * True for what presence answers: a resource of a domain of ours, or a dialog whose remote target is our own address because
+   * presence has put it into its Contact.
+   */
+  serves(transaction: ServerTransaction): boolean {
+    const uri = transaction.request.uri();
+    if (!uri.ok || uri.value.kind !== 'sip') return false;
+    return this.domains.get(uri.value.host) !== undefined || this.own.has(uri.value);
+  }
+
+  handle(transaction: ServerTransaction): void {
+    const realm = realmOf(transaction, this.domains);
+    if (realm === undefined) this.replies.refuse(transaction, this.domains.ready ? 'foreignDomain' : 'storeAway');
+    else this.authenticator.authenticate(transaction, realm, 'user', this.#proved);
+  }
+}
+
+/** The realm a client is challenged for: that of the domain it writes to, else that of the domain it says it is from. */
+export function realmOf(transaction: ServerTransaction, domains: DomainTable): string | undefined {
+  const { request } = transaction;
+  const uri = request.uri();
+  if (uri.ok && uri.value.kind === 'sip') {
+    const domain = domains.get(uri.value.host);
+    if (domain !== undefined) return domain.realm;
+  }
+  return fromRealm(transaction, domains);
+}
+
+/** The realm of the domain in From, when that is one of ours. */
+export function fromRealm(transaction: ServerTransaction, domains: DomainTable): string | undefined {
+  const from = transaction.request.from();
+  if (!from.ok || from.value.uri.kind !== 'sip') return undefined;
+  return domains.get(from.value.uri.host)?.realm;
+}

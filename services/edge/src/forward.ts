@@ -1,0 +1,70 @@
+import { edit } from '@rollcall/sip';
+import type { ServerTransaction } from '@rollcall/sip-transaction';
+import type { EdgeCounters, InnerTarget } from './counters.ts';
+import { newBranch, nextMaxForwards, viaWithSource } from './hop.ts';
+import type { InnerLink, InnerOutcome } from './ports.ts';
+import type { Replies } from './reply.ts';
+import { notCrossing } from './trust-boundary.ts';
+
+/** How a request changes on its way to an inner service. */
+export interface InnerHop {
+  /** Chooses the replica. */
+  readonly key: string;
+  /** Header lines put first: Path or Record-Route, identity. */
+  readonly lines: string;
+}
+
+/** The traceparent of the running span; undefined when nothing is traced. */
+export type CurrentTrace = () => string | undefined;
+
+/**
+ * Hands requests to the replicas of one inner service and their answers back. The bytes are spliced: what the edge does not
+ * understand passes untouched.
+ */
+export class InnerForwarder {
+  readonly #viaStart: string;
+
+  constructor(
+    private readonly target: InnerTarget,
+    private readonly link: InnerLink,
+    private readonly replies: Replies,
+    private readonly counters: EdgeCounters,
+    private readonly trace: CurrentTrace,
+    /** Where inner services reach this edge, `host:port`; it is never told to the outside. */
+    inner: string,
+  ) {
+    this.#viaStart = `Via: SIP/2.0/TCP ${inner};branch=`;
+  }
+
+  forward(transaction: ServerTransaction, hop: InnerHop): void {
+    const { request } = transaction;
+    const branch = newBranch();
+    const trace = this.trace();
+    const traceLine = trace === undefined ? '' : `Traceparent: ${trace}\r\n`;
+    const message = edit(request, {
+      prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${traceLine}`,
+      maxForwards: nextMaxForwards(request),
+      remove: notCrossing(request, 'to-service'),
+      topVia: viaWithSource(request, transaction.flow),
+    });
+    this.link.request(hop.key, branch, message, (outcome) => {
+      this.#settle(transaction, outcome);
+    });
+  }
+
+  #settle(transaction: ServerTransaction, outcome: InnerOutcome): void {
+    this.counters.inner[this.target][outcome.kind] += 1;
+    switch (outcome.kind) {
+      case 'response':
+        this.replies.send(transaction, outcome.response.status, edit(outcome.response, POP_VIA));
+        return;
+      case 'unavailable':
+        this.replies.refuseStateful(transaction, 'innerAway');
+        return;
+      case 'timeout':
+        this.replies.refuseStateful(transaction, 'innerSlow');
+    }
+  }
+}
+
+const POP_VIA = { dropFirst: ['via'] } as const;

@@ -1,0 +1,146 @@
+import { BoundedMap } from '@rollcall/kernel';
+import type { Timers } from '@rollcall/kernel';
+import { respond } from '@rollcall/sip';
+import type { SipRequest } from '@rollcall/sip';
+import type { EdgeCounters } from './counters.ts';
+import type { FlowNames } from './flow-names.ts';
+import { newBranch } from './hop.ts';
+import type { Egress, Origin } from './proxy/egress.ts';
+import { ResponseContext } from './proxy/response-context.ts';
+import type { Target } from './proxy/response-context.ts';
+import { addressOf } from './proxy/targets.ts';
+import type { Upstream } from './proxy/upstream.ts';
+import type { RefusalName } from './refusals.ts';
+import { REFUSALS } from './refusals.ts';
+import type { Router, Routing } from './routing.ts';
+
+/** INVITEs from other edges that are remembered, for their CANCEL and the ACK of a refusal. */
+const REMEMBERED_INVITES = 10_000;
+
+/** From inside nothing is removed but what is only for inside, and our own flow is not recorded twice. */
+const INNER_ORIGIN: Origin = { flow: undefined, topVia: undefined, identity: '' };
+
+/** A request of presence or of another edge; its answers go back on the connection that it came on. */
+class InnerUpstream implements Upstream {
+  readonly origin = INNER_ORIGIN;
+  cancel: (() => void) | undefined;
+
+  constructor(
+    readonly request: SipRequest,
+    private readonly reply: (message: string) => void,
+    private readonly counters: EdgeCounters,
+  ) {}
+
+  respond(_status: number, message: string): void {
+    this.reply(message);
+  }
+
+  refuse(name: RefusalName): void {
+    this.counters.refusals[name] += 1;
+    this.fail(REFUSALS[name].status, REFUSALS[name].reason);
+  }
+
+  fail(status: number, reason: string): void {
+    this.reply(respond(this.request, status, { reason, toTag: newBranch().slice(-8) }));
+  }
+
+  onCancel(act: () => void): void {
+    this.cancel = act;
+  }
+}
+
+/** Requests from inside to the flows of this edge: NOTIFY from presence, calls from other edges. */
+export class OnInnerRequest {
+  readonly #invites = new BoundedMap<string, InnerUpstream>(REMEMBERED_INVITES);
+
+  constructor(
+    private readonly router: Router,
+    private readonly names: FlowNames,
+    private readonly egress: Egress,
+    private readonly timers: Timers,
+    private readonly counters: EdgeCounters,
+  ) {}
+
+  handle(request: SipRequest, reply: (message: string) => void): void {
+    const upstream = new InnerUpstream(request, reply, this.counters);
+    const via = request.topVia();
+    const branch = via.ok ? (via.value.branch ?? '') : '';
+    if (request.method === 'ACK') {
+      // The ACK to a refusal has the branch of its INVITE and ends here (RFC 3261 §17.1.1.3).
+      if (!this.#invites.has(branch)) this.#acknowledge(request);
+      return;
+    }
+    if (request.method === 'CANCEL') {
+      this.#cancel(upstream, branch);
+      return;
+    }
+    const maxForwards = request.maxForwards();
+    if (maxForwards.ok && maxForwards.value === 0) {
+      upstream.refuse('tooManyHops');
+      return;
+    }
+    const target = this.#target(request, this.router.route(request, undefined));
+    if (target === undefined) {
+      upstream.refuse('flowFailed');
+      return;
+    }
+    if (request.method === 'INVITE') this.#invites.set(branch, upstream);
+    this.#deliver(upstream, target);
+  }
+
+  #deliver(upstream: InnerUpstream, target: Target): void {
+    target.resolve((hop) => {
+      if (hop === undefined || hop.inner) {
+        this.counters.flowsGone += 1;
+        upstream.refuse('flowFailed');
+        return;
+      }
+      this.counters.delivered += 1;
+      const found: Target = { onward: target.onward, resolve: (done) => { done(hop); } };
+      new ResponseContext({ egress: this.egress, timers: this.timers, loopMark: '' }, upstream, [[found]]).start();
+    });
+  }
+
+  /** A token that was signed for this edge leads to its flow; without one the next address of the route does. */
+  #target(request: SipRequest, routing: Routing): Target | undefined {
+    switch (routing.kind) {
+      case 'flow':
+        if (!this.names.isOwn(routing.ref)) return undefined;
+        return { onward: routing, resolve: (done) => { this.egress.resolve(routing.ref, done); } };
+      case 'elsewhere':
+        return this.#direct(routing.route.uriText, [routing.route, ...routing.rest]);
+      case 'here':
+        return this.#direct(request.requestUri, []);
+      case 'malformed':
+        return undefined;
+    }
+  }
+
+  #direct(uri: string, rest: readonly { readonly text: string }[]): Target | undefined {
+    const address = addressOf(uri);
+    if (address === undefined) return undefined;
+    return {
+      onward: { route: undefined, rest: rest.map((route) => route.text) },
+      resolve: (done) => { done(this.egress.direct(address.transport, address.address, address.port)); },
+    };
+  }
+
+  #acknowledge(request: SipRequest): void {
+    const target = this.#target(request, this.router.route(request, undefined));
+    target?.resolve((hop) => {
+      if (hop === undefined || hop.inner) return;
+      hop.flow.send(this.egress.compose(request, hop, target.onward, INNER_ORIGIN, newBranch()));
+    });
+  }
+
+  /** RFC 3261 §9.2: the CANCEL is answered by itself, the INVITE by what its branches then say. */
+  #cancel(upstream: InnerUpstream, branch: string): void {
+    const invite = this.#invites.peek(branch);
+    if (invite === undefined) {
+      upstream.refuse('noDialog');
+      return;
+    }
+    upstream.fail(200, 'OK');
+    invite.cancel?.();
+  }
+}

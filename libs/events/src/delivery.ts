@@ -17,8 +17,10 @@ export type DeliveryEvent =
   | 'unsubscribed'
   /** Not refreshed in time (§4.2.1.4). */
   | 'expired'
-  /** 2xx to the NOTIFY. */
+  /** 2xx to the NOTIFY, and it told the newest state. */
   | 'delivered'
+  /** 2xx to the NOTIFY, but the state has changed since it was written. */
+  | 'superseded'
   /** A failure that may pass: 408, 503, 5xx, the edge out of reach. */
   | 'deferred'
   /** 430: the edge no longer has the subscriber's flow (RFC 5626 §5.3.1). */
@@ -60,7 +62,7 @@ export const deliveryTable: Readonly<
   },
   inFlight: {
     asked: go('owing'),
-    changed: go('owing'),
+    changed: go('stale'),
     unsubscribed: go('endOwed'),
     delivered: go('settled'),
     deferred: go('waiting', 'backOff'),
@@ -68,6 +70,19 @@ export const deliveryTable: Readonly<
     refused: end,
     lapsed: go('inFlight', 'send'),
   },
+  // A change came while one was in flight: whether there is more to tell is seen when it has arrived.
+  stale: {
+    asked: go('owing'),
+    changed: go('stale'),
+    unsubscribed: go('endOwed'),
+    delivered: go('settled'),
+    superseded: go('inFlight', 'send'),
+    deferred: go('waiting', 'backOff'),
+    flowFailed: go('parked'),
+    refused: end,
+    lapsed: go('inFlight', 'send'),
+  },
+  // A SUBSCRIBE came while one was in flight: it is owed its own, whatever the state.
   owing: {
     asked: go('owing'),
     changed: go('owing'),
@@ -153,7 +168,7 @@ export function deliver(
 ): DeliveryStep {
   const row = deliveryTable[subscription.delivery][event];
   if (row === undefined) throw new UnexpectedDelivery(`no row for ${event} in ${subscription.delivery}`);
-  const failures = event === 'delivered' ? 0 : subscription.failures;
+  const failures = event === 'delivered' || event === 'superseded' ? 0 : subscription.failures;
   switch (row.effect) {
     case 'none':
       return { effect: 'none', next: settle(subscription, row.to, failures) };
@@ -166,6 +181,7 @@ export function deliver(
           delivery: row.to,
           failures,
           localCseq: subscription.localCseq + 1,
+          documents: subscription.documents + 1,
           until: epochMs(now + policy.claimMs),
         },
       };
@@ -204,6 +220,7 @@ export function dueAt(subscription: Subscription): EpochMs {
     case 'waiting':
       return subscription.until < subscription.expiresAt ? subscription.until : subscription.expiresAt;
     case 'inFlight':
+    case 'stale':
     case 'owing':
     case 'endOwed':
     case 'ending':
@@ -223,6 +240,7 @@ export function dueEvent(subscription: Subscription, now: EpochMs): DeliveryEven
     case 'waiting':
       return subscription.expiresAt <= now ? 'expired' : 'due';
     case 'inFlight':
+    case 'stale':
     case 'owing':
     case 'endOwed':
     case 'ending':
@@ -238,6 +256,13 @@ const ENDING_STATUSES: ReadonlySet<number> = new Set([
 ]);
 /** RFC 5626 §11.5. */
 const FLOW_FAILED = 430;
+
+/** A NOTIFY is in flight, as far as the record says. */
+export function isInFlight({ delivery }: Subscription): boolean {
+  return IN_FLIGHT.has(delivery);
+}
+
+const IN_FLIGHT: ReadonlySet<DeliveryState> = new Set(['inFlight', 'stale', 'owing', 'endOwed', 'ending']);
 
 /** What a final answer to a NOTIFY means for the delivery. */
 export function answerEvent(status: number): DeliveryEvent {

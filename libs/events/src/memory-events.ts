@@ -1,9 +1,9 @@
-import { epochMs } from '@rollcall/kernel';
-import type { Clock, EpochMs } from '@rollcall/kernel';
+import type { Clock } from '@rollcall/kernel';
 import type { Aor, LocationReader } from '@rollcall/location';
 import { dueAt } from './delivery.ts';
 import type {
   Mailbox,
+  Publication,
   PublicationSet,
   ResourceChange,
   ResourceState,
@@ -132,12 +132,18 @@ export class MemoryEvents
     return Promise.resolve();
   }
 
-  rearm(id: SubscriptionId, at: EpochMs | undefined): Promise<void> {
-    return this.#rearm(id, at);
+  rearm(id: SubscriptionId): Promise<void> {
+    const stored = this.#subscriptions.get(id);
+    if (stored === undefined) this.#due.delete(id);
+    else this.#due.set(id, dueAt(stored.subscription));
+    return Promise.resolve();
   }
 
-  rearmPublications(resource: Aor, at: EpochMs | undefined): Promise<void> {
-    return this.#rearm(resource, at);
+  rearmPublications(resource: Aor): Promise<void> {
+    const set = this.#publications.get(resource);
+    if (set === undefined) this.#due.delete(resource);
+    else this.#due.set(resource, firstExpiry(set.publications));
+    return Promise.resolve();
   }
 
   onBell(ring: (shard: number) => void): () => void {
@@ -179,7 +185,7 @@ export class MemoryEvents
       this.#due.delete(commit.resource);
     } else {
       this.#publications.set(commit.resource, { version, publications: commit.publications });
-      this.#due.set(commit.resource, Math.min(...commit.publications.map((each) => each.expiresAt)));
+      this.#due.set(commit.resource, firstExpiry(commit.publications));
     }
     if (commit.changed) this.touch(commit.resource, 'publications', [], commit.trace);
     return Promise.resolve({ kind: 'committed', version });
@@ -194,13 +200,10 @@ export class MemoryEvents
     this.#dirty[shard]?.push({ entry: trace === undefined ? entry : { ...entry, trace }, takenUntil: 0 });
     for (const ring of this.#bells) ring(shard);
   }
-
-  #rearm(member: SubscriptionId | Aor, at: EpochMs | undefined): Promise<void> {
-    if (at === undefined) this.#due.delete(member);
-    else this.#due.set(member, epochMs(at));
-    return Promise.resolve();
-  }
 }
+
+const firstExpiry = (publications: readonly Publication[]): number =>
+  Math.min(...publications.map((each) => each.expiresAt));
 
 /** AoRs begin with their scheme, ids with a digit. */
 const isResource = (member: SubscriptionId | Aor): member is Aor => /^[a-z]/.test(member);

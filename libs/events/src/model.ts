@@ -5,7 +5,7 @@ import type { Aor, BindingId, ChangeKind, LocationSnapshot } from '@rollcall/loc
 export type SubscriptionId = Brand<string, 'SubscriptionId'>;
 
 /** Where the delivery of NOTIFYs stands; the table is in `delivery.ts`. */
-export type DeliveryState = 'settled' | 'inFlight' | 'owing' | 'endOwed' | 'waiting' | 'parked' | 'ending';
+export type DeliveryState = 'settled' | 'inFlight' | 'stale' | 'owing' | 'endOwed' | 'waiting' | 'parked' | 'ending';
 
 /**
  * A subscription with its dialog, whole: any replica can answer for it (RFC 3261 §12, RFC 6665 §4.2.1).
@@ -44,9 +44,9 @@ export interface Subscription {
   readonly until: EpochMs;
   /** NOTIFYs that failed since the last that was answered 2xx. */
   readonly failures: number;
-  /** Fingerprint of the state in the last NOTIFY; empty when the subscriber may have none. */
+  /** Fingerprint of the state in the last NOTIFY that arrived; empty when the subscriber may have none. */
   readonly sent: string;
-  /** State documents sent: the `version` of packages that count (RFC 3680 §5.1). */
+  /** NOTIFYs claimed so far: one less is the `version` of the last document (RFC 3680 §5.1). */
   readonly documents: number;
 }
 

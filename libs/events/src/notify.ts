@@ -4,6 +4,8 @@ import type { StateView } from './packages/package.ts';
 
 export interface NotifyPlan {
   readonly final: boolean;
+  /** Of the state that the body tells. */
+  readonly fingerprint: string;
   readonly contentType: string;
   readonly body: string;
 }
@@ -21,13 +23,8 @@ export function planNotify(
   final: boolean,
   changes: readonly ResourceChange[] | undefined,
 ): NotifyPlan {
-  const body = view.write({ type: claimed.accept, version: claimed.documents, changes });
-  return { final, contentType: claimed.accept, body };
-}
-
-/** The claim with what its NOTIFY tells written into it: to be committed together. */
-export function withDocument(claimed: Subscription, view: StateView): Subscription {
-  return { ...claimed, sent: view.fingerprint, documents: claimed.documents + 1 };
+  const body = view.write({ type: claimed.accept, version: claimed.documents - 1, changes });
+  return { final, fingerprint: view.fingerprint, contentType: claimed.accept, body };
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { EpochMs } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import type {
   Mailbox,
@@ -79,9 +78,10 @@ export interface WorkQueue {
   take(shard: number, limit: number): Promise<ShardWork>;
   /** The entries need not be seen again. */
   done(shard: number, cursors: readonly string[]): Promise<void>;
-  /** Puts a due subscription back for `at`; undefined when there is no such subscription any more. */
-  rearm(id: SubscriptionId, at: EpochMs | undefined): Promise<void>;
-  rearmPublications(resource: Aor, at: EpochMs | undefined): Promise<void>;
+  /** Puts a subscription that was taken as due back where its record says (`dueAt`), or away when there is none. */
+  rearm(id: SubscriptionId): Promise<void>;
+  /** The same for the publications of a resource. */
+  rearmPublications(resource: Aor): Promise<void>;
   /** Calls when a shard has new entries; only a hint, `take` is the truth. Returns the function that ends it. */
   onBell(ring: (shard: number) => void): () => void;
 }

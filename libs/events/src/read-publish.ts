@@ -3,7 +3,7 @@ import type { Result } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import type { SipRequest } from '@rollcall/sip';
 import type { EventPackage } from './packages/package.ts';
-import { readEvent, readIdentity, readResource } from './read-subscribe.ts';
+import { checkRequire, readEvent, readIdentity, readResource } from './read-subscribe.ts';
 import type { ReadOptions } from './read-subscribe.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -27,8 +27,8 @@ const ENTITY_TAG = /^[A-Za-z0-9.!%*_+`'~-]{1,128}$/;
 
 /** Reads a PUBLISH in the order of RFC 3903 §6. */
 export function readPublish(request: SipRequest, options: ReadOptions): Result<PublishIntent, Refusal> {
-  const required = request.options('require');
-  if (required.length > 0) return err(refusal('bad-extension', `Unsupported: ${required.join(', ')}\r\n`));
+  const extensions = checkRequire(request);
+  if (extensions !== undefined) return err(extensions);
   const resource = readResource(request, options);
   if (!resource.ok) return resource;
   const event = readEvent(request, options.packages);

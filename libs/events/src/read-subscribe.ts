@@ -44,8 +44,8 @@ const malformed: Refusal = refusal('malformed');
 
 /** Reads a SUBSCRIBE in the order of RFC 3261 §8.2 and RFC 6665 §4.2.1.1, or says why it is refused. */
 export function readSubscribe(request: SipRequest, options: ReadOptions): Result<SubscribeIntent, Refusal> {
-  const required = request.options('require');
-  if (required.length > 0) return err(refusal('bad-extension', `Unsupported: ${required.join(', ')}\r\n`));
+  const extensions = checkRequire(request);
+  if (extensions !== undefined) return err(extensions);
   const event = readEvent(request, options.packages);
   if (!event.ok) return event;
   const watcher = readIdentity(request, options);
@@ -80,7 +80,15 @@ export function readSubscribe(request: SipRequest, options: ReadOptions): Result
   return hasLineBreak(intent) ? err(malformed) : ok(intent);
 }
 
-/** A Require that a PUBLISH or SUBSCRIBE carries, the event, and what they share. */
+/** RFC 3261 §8.2.2.3: no extension is understood that a Require could ask of us. */
+export function checkRequire(request: SipRequest): Refusal | undefined {
+  const required = request.options('require');
+  return required.length === 0
+    ? undefined
+    : refusal('bad-extension', `Unsupported: ${required.join(', ')}\r\n`);
+}
+
+/** The package that the Event header names. */
 export function readEvent(
   request: SipRequest,
   packages: PackageRegistry,

@@ -19,6 +19,7 @@ const FIXED_LINES = 13;
 const LETTERS: Readonly<Record<DeliveryState, string>> = {
   settled: 's',
   inFlight: 'f',
+  stale: 'c',
   owing: 'o',
   endOwed: 'e',
   waiting: 'w',

@@ -1,0 +1,109 @@
+import { BoundedMap } from '@rollcall/kernel';
+import type { Clock } from '@rollcall/kernel';
+import { decidePublish, readPublish, refusal, renderPublished, renderRefusal } from '@rollcall/events';
+import type {
+  PackageRegistry,
+  PublicationSet,
+  PublishDecision,
+  PublishIntent,
+  PublishPolicy,
+  Refusal,
+} from '@rollcall/events';
+import type { Aor } from '@rollcall/location';
+import type { SipRequest } from '@rollcall/sip';
+import type { Admission } from './admission.ts';
+import type { PresenceCounters } from './counters.ts';
+import type { Lanes } from './lanes.ts';
+import type { Reply } from './on-subscribe.ts';
+import type { EventStore } from './ports.ts';
+
+export interface PublishDeps {
+  readonly store: EventStore;
+  readonly lanes: Lanes;
+  readonly admission: Admission;
+  readonly packages: PackageRegistry;
+  readonly clock: Clock;
+  readonly policy: PublishPolicy;
+  readonly counters: PresenceCounters;
+  newToken(): string;
+  retryAfter(): number;
+  currentTrace(): string | undefined;
+}
+
+const MAX_TRIES = 5;
+/** Resources whose publications are remembered: a hint for the first compare-and-set, never the truth. */
+const KEPT = 10_000;
+
+const NONE: PublicationSet = { version: 0, publications: [] };
+
+/** PUBLISH (RFC 3903 §6): read, decide, commit if unchanged, answer; the store tells the watchers. */
+export class OnPublish {
+  readonly #seen = new BoundedMap<Aor, PublicationSet>(KEPT);
+
+  constructor(private readonly deps: PublishDeps) {}
+
+  /** Answers the request. Rejects with `StoreUnavailable`; the caller then answers 503. */
+  async handle(request: SipRequest, reply: Reply): Promise<void> {
+    const { admission, packages, lanes } = this.deps;
+    const aliases = admission.aliases();
+    const domainAliases = aliases instanceof Promise ? await aliases : aliases;
+    const read = readPublish(request, { packages, domainAliases });
+    if (!read.ok) {
+      this.#refuse(request, reply, read.error);
+      return;
+    }
+    const intent = read.value;
+    const refused = await admission.publisher(intent.publisher, intent.resource);
+    if (refused !== undefined) {
+      this.#refuse(request, reply, refused);
+      return;
+    }
+    // RFC 3903 §6: requests for one resource are processed in the order that they come in.
+    const decision = await lanes.run(intent.resource, () => this.#carryOut(intent));
+    if (decision.kind === 'refuse') this.#refuse(request, reply, decision.refusal);
+    else reply(renderPublished(request, decision.etag, decision.expires, this.deps.newToken()));
+  }
+
+  async #carryOut(intent: PublishIntent): Promise<PublishDecision> {
+    const { store, clock, policy, newToken, currentTrace } = this.deps;
+    const { resource } = intent;
+    let known = this.#seen.get(resource);
+    let certain = false;
+    if (known === undefined && intent.ifMatch !== undefined) {
+      known = await store.readPublications(resource);
+      certain = true;
+    }
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const current = known ?? NONE;
+      const decision = decidePublish(intent, current, policy, clock.now(), newToken());
+      if (decision.kind === 'refuse') {
+        if (certain) return decision;
+        known = await store.readPublications(resource);
+        certain = true;
+        continue;
+      }
+      const { publications, changed } = decision;
+      const expectedVersion = current.version;
+      const trace = currentTrace();
+      const outcome = await store.commitPublications({
+        resource,
+        expectedVersion,
+        publications,
+        changed,
+        trace,
+      });
+      if (outcome.kind === 'committed') {
+        this.#seen.set(resource, { version: outcome.version, publications });
+        return decision;
+      }
+      known = outcome.current;
+      certain = true;
+    }
+    return { kind: 'refuse', refusal: refusal('contended') };
+  }
+
+  #refuse(request: SipRequest, reply: Reply, reason: Refusal): void {
+    this.deps.counters.refused(reason.label);
+    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()));
+  }
+}

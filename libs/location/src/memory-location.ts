@@ -4,8 +4,10 @@ import type { Aor, LocationSnapshot } from './model.ts';
 import { CursorTooOld, DUE_LEASE_MS } from './ports.ts';
 import type {
   Commit,
+  CommitDone,
   CommitOutcome,
   DueReader,
+  LocationCommitter,
   LocationEvent,
   LocationReader,
   LocationWatcher,
@@ -32,7 +34,7 @@ interface Watch {
  * between replicas and nothing survives a restart.
  */
 export class MemoryLocation
-  implements LocationReader, LocationWriter, LocationWatcher, DueReader, StoreClock
+  implements LocationReader, LocationWriter, LocationCommitter, LocationWatcher, DueReader, StoreClock
 {
   readonly #clock: Clock;
   readonly #records: BoundedMap<Aor, LocationSnapshot>;
@@ -70,6 +72,12 @@ export class MemoryLocation
     const version = this.#store(commit);
     this.#tell(commit);
     return Promise.resolve({ kind: 'committed', version });
+  }
+
+  commitThen(commit: Commit, done: CommitDone): void {
+    void this.commit(commit).then((outcome) => {
+      done(undefined, outcome);
+    });
   }
 
   takeDue(now: EpochMs, limit: number): Promise<readonly Aor[]> {

@@ -29,6 +29,14 @@ export interface LocationWriter {
   commit(commit: Commit): Promise<CommitOutcome>;
 }
 
+/** Told once, in a later turn, with either. The error is a `StoreUnavailable` (the outcome is then unknown), or a bug. */
+export type CommitDone = (error: Error | undefined, outcome: CommitOutcome | undefined) => void;
+
+/** `commit` without a promise, for the path that every REGISTER takes. */
+export interface LocationCommitter {
+  commitThen(commit: Commit, done: CommitDone): void;
+}
+
 /** The store's time, learned from it, so that replicas with skewed clocks agree (Redis TIME). */
 export interface StoreClock {
   now(): EpochMs;

@@ -19,6 +19,12 @@ export function assertedIdentities(
   return identities;
 }
 
+/** True when the edge asserts the AoR's owner and nobody else: nearly every REGISTER, told without reading the header. */
+export function isAssertedOwner(request: SipRequest, aor: Aor): boolean {
+  const asserted = request.header('p-asserted-identity');
+  return asserted?.length === aor.length + 2 && asserted === `<${aor}>`;
+}
+
 /** The identity that may register `aor` by a grant; undefined when none may (RFC 3261 §10.3 step 4). */
 export function grantedIdentity(identities: readonly Aor[], granted: readonly Aor[]): Aor | undefined {
   return identities.find((identity) => granted.includes(identity));

@@ -124,7 +124,9 @@ function refuseRequire(request: SipRequest): Refusal | undefined {
     .options('require')
     .filter((option) => !KNOWN_OPTIONS.has(option))
     .join(', ');
-  return unknown === '' ? undefined : refuse('bad-extension', `requires ${unknown}`, `Unsupported: ${unknown}\r\n`);
+  return unknown === ''
+    ? undefined
+    : refuse('bad-extension', `requires ${unknown}`, `Unsupported: ${unknown}\r\n`);
 }
 
 /** RFC 3261 §10.3 step 5. */

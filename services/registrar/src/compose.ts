@@ -1,0 +1,199 @@
+import { redisAddress } from '@rollcall/config';
+import { startOpsServer } from '@rollcall/http';
+import type { OpsServer } from '@rollcall/http';
+import { BoundedMap, seconds } from '@rollcall/kernel';
+import type { Aor, LocationSnapshot } from '@rollcall/location';
+import { DEFAULT_POLICY } from '@rollcall/registration';
+import type { RegistrationPolicy } from '@rollcall/registration';
+import { createInnerServer } from '@rollcall/sip-net';
+import type { InnerServer } from '@rollcall/sip-net';
+import { connectStore } from '@rollcall/store-redis';
+import type { Store } from '@rollcall/store-redis';
+import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
+import type { Logger, Tracing } from '@rollcall/telemetry';
+import { Authorizer } from './authorizer.ts';
+import type { RegistrarConfig } from './config.ts';
+import { zeroCounters } from './counters.ts';
+import { DomainTable } from './domain-table.ts';
+import { exposeMetrics } from './metrics.ts';
+import { RegisterHandler } from './on-register.ts';
+import { Sweeper } from './sweeper.ts';
+import { traced } from './traced.ts';
+
+/** What `main.ts` has made before the rest can be. */
+export interface RegistrarDeps {
+  readonly log: Logger;
+  readonly tracing: Tracing;
+}
+
+/** Where a started registrar listens. */
+export interface RegistrarPorts {
+  readonly inner: number;
+  readonly http: number;
+}
+
+export interface Registrar {
+  /** Rejects when a port cannot be had. Resolves with or without the store. */
+  start(): Promise<RegistrarPorts>;
+  /** Unready, no new connections, drain, close; the store last. */
+  stop(): Promise<void>;
+}
+
+/** Shortest Retry-After, and how far it is spread (RFC 3261 §20.33; RFC 6357: spread, or they all come back at once). */
+const RETRY_AFTER_S = 2;
+const RETRY_SPREAD_S = 6;
+/** How long requests that wait may take at the end; the store's own deadline is shorter. */
+const DRAIN_MS = 3000;
+const DRAIN_POLL_MS = 20;
+
+/** Wires the registrar; nothing runs before `start`. */
+export function compose(config: RegistrarConfig, deps: RegistrarDeps): Registrar {
+  const running = new RunningRegistrar(config, deps);
+  return { start: () => running.start(), stop: () => running.stop() };
+}
+
+class RunningRegistrar {
+  readonly #config: RegistrarConfig;
+  readonly #log: Logger;
+  readonly #tracing: Tracing;
+  readonly #counters = zeroCounters();
+  readonly #cache: BoundedMap<Aor, LocationSnapshot>;
+  #store: Store | undefined;
+  #domains: DomainTable | undefined;
+  #handler: RegisterHandler | undefined;
+  #sweeper: Sweeper | undefined;
+  #inner: InnerServer | undefined;
+  #ops: OpsServer | undefined;
+  #draining = false;
+
+  constructor(config: RegistrarConfig, { log, tracing }: RegistrarDeps) {
+    this.#config = config;
+    this.#log = log;
+    this.#tracing = tracing;
+    this.#cache = new BoundedMap(config.cachedAors);
+  }
+
+  async start(): Promise<RegistrarPorts> {
+    const store = await this.#openStore();
+    const domains = new DomainTable(store.users.domains, usualPolicy(this.#config), this.#log);
+    this.#domains = domains;
+    domains.start();
+    const handler = new RegisterHandler({
+      location: store.location,
+      clock: store.clock,
+      domains,
+      authorizer: new Authorizer(store.users, domains),
+      audit: store.audit,
+      cache: this.#cache,
+      counters: this.#counters,
+      log: this.#log,
+      retryAfter: () => RETRY_AFTER_S + Math.floor(Math.random() * (RETRY_SPREAD_S + 1)),
+    });
+    this.#handler = handler;
+    const { cache, sweeper } = this.#sweep(store);
+    const ports = await this.#listen(store, handler, cache);
+    sweeper.start();
+    return ports;
+  }
+
+  async stop(): Promise<void> {
+    this.#draining = true;
+    this.#inner?.stopAccepting();
+    await this.#drain();
+    await this.#sweeper?.stop();
+    await this.#inner?.close();
+    this.#domains?.stop();
+    await this.#tracing.shutdown();
+    await this.#ops?.close();
+    await this.#store?.close();
+  }
+
+  async #openStore(): Promise<Store> {
+    const store = await connectStore(redisAddress(this.#config));
+    this.#store = store;
+    store.onStatus((status) => {
+      if (status.up) this.#log.info({}, 'the store is there');
+      else if (!this.#draining)
+        this.#log.warn({ reason: status.reason }, 'the store is away, requests get 503');
+    });
+    return store;
+  }
+
+  #sweep(store: Store): { cache: BoundedMap<Aor, LocationSnapshot>; sweeper: Sweeper } {
+    const sweeper = new Sweeper({
+      location: store.location,
+      clock: store.clock,
+      cache: this.#cache,
+      counters: this.#counters,
+      log: this.#log,
+    });
+    this.#sweeper = sweeper;
+    return { cache: this.#cache, sweeper };
+  }
+
+  async #listen(
+    store: Store,
+    handler: RegisterHandler,
+    cache: BoundedMap<Aor, LocationSnapshot>,
+  ): Promise<RegistrarPorts> {
+    const metrics = createMetrics();
+    exposeMetrics(metrics, METRICS, {
+      counters: this.#counters,
+      cache,
+      handler,
+      connections: () => this.#inner?.connections() ?? 0,
+      stats: () => store.stats(),
+      storeUp: () => store.ready(),
+    });
+    const time = metrics.histogram(
+      METRICS.sipHandlingSeconds,
+      'Time from a request to its answer.',
+      SECONDS_BUCKETS,
+      { method: 'REGISTER' },
+    );
+    const onRequest = traced(
+      (request, reply, trace) => {
+        handler.handle(request, reply, trace);
+      },
+      this.#tracing,
+      { span: SPANS.registrarRequest, method: ATTRIBUTES.sipMethod, status: ATTRIBUTES.sipStatus },
+      time,
+    );
+    const { innerHost, innerPort, httpHost, httpPort } = this.#config;
+    this.#inner = await createInnerServer({ host: innerHost, port: innerPort, onRequest, log: this.#log });
+    this.#ops = await startOpsServer({
+      host: httpHost,
+      port: httpPort,
+      live: () => true,
+      ready: () => this.#readiness(store),
+      metrics: () => metrics.text(),
+    });
+    return { inner: this.#inner.port, http: this.#ops.port };
+  }
+
+  #readiness(store: Store): { ok: boolean; reason?: string } {
+    if (this.#draining) return { ok: false, reason: 'draining' };
+    if (!store.ready()) return { ok: false, reason: 'the store is away' };
+    if (this.#domains?.ready !== true) return { ok: false, reason: 'the domains have not been read yet' };
+    return { ok: true };
+  }
+
+  async #drain(): Promise<void> {
+    const until = performance.now() + DRAIN_MS;
+    while ((this.#handler?.inFlight ?? 0) > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+}
+
+function usualPolicy(config: RegistrarConfig): RegistrationPolicy {
+  return {
+    ...DEFAULT_POLICY,
+    minExpires: seconds(config.minExpires),
+    defaultExpires: seconds(config.defaultExpires),
+    maxExpires: seconds(config.maxExpires),
+    maxBindings: config.maxContacts,
+    outbound: config.outbound,
+    strictPath: config.strictPath,
+  };
+}

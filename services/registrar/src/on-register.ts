@@ -1,0 +1,279 @@
+import { assertNever } from '@rollcall/kernel';
+import type { BoundedMap, EpochMs } from '@rollcall/kernel';
+import { StoreUnavailable } from '@rollcall/location';
+import type { Aor, CommitOutcome, LocationSnapshot, StoreClock } from '@rollcall/location';
+import {
+  decideRegister,
+  isAssertedOwner,
+  readRegister,
+  refusalRow,
+  refuse,
+  renderAccepted,
+  renderRefusal,
+} from '@rollcall/registration';
+import type { Accepted, Decision, Refusal } from '@rollcall/registration';
+import { checkRequest } from '@rollcall/sip';
+import type { SipRequest } from '@rollcall/sip';
+import type { Authorizer } from './authorizer.ts';
+import { countChanges } from './counters.ts';
+import type { OutcomeLabel, RegistrarCounters } from './counters.ts';
+import type { DomainTable } from './domain-table.ts';
+import type { RegistrarAudit, RegistrarLocation, RegistrarLog } from './ports.ts';
+import { RegisterJob } from './register-job.ts';
+
+/** What is remembered of AoRs; may be behind the store, never ahead of it. */
+export type SnapshotCache = Pick<
+  BoundedMap<Aor, LocationSnapshot>,
+  'get' | 'set' | 'delete' | 'size' | 'limit'
+>;
+
+export interface RegisterHandlerParts {
+  readonly location: RegistrarLocation;
+  readonly clock: StoreClock;
+  readonly domains: DomainTable;
+  readonly authorizer: Authorizer;
+  readonly audit: RegistrarAudit;
+  readonly cache: SnapshotCache;
+  readonly counters: RegistrarCounters;
+  readonly log: RegistrarLog;
+  /** Seconds for a Retry-After, different for each who asks, so that they do not come back together (RFC 3261 §20.33). */
+  retryAfter(): number;
+}
+
+/** REGISTERs that may wait at one time; more are refused with 503 (invariant 9). */
+export const MAX_IN_FLIGHT = 10_000;
+/**
+ * Tries of one commit. Inside a replica an AoR's requests wait for each other, so only other replicas make a commit conflict,
+ * and each conflict means that one of them has got on.
+ */
+const MAX_CONFLICTS = 16;
+
+const NO_RECORD: LocationSnapshot = { version: 0, bindings: [] };
+const STORE_AWAY = refuse('store-unavailable', 'the store is away');
+const NOT_READY = refuse('store-unavailable', 'the domains have not been read yet');
+const FULL = refuse('overloaded', 'too many requests wait');
+const CONTENDED = refuse('contended', 'others kept changing the bindings');
+const FAULT = refuse('fault', 'a fault of ours');
+
+/**
+ * Carries REGISTERs out: read, authorize, decide, commit by compare-and-set, answer. In the common case that is one round trip:
+ * the decision rests on what is remembered of the AoR, or on nothing, and a conflict brings the true state. Only what the
+ * store confirms may rest on that; an answer that writes nothing is decided on what the store says now.
+ * A 200 is sent only after the store has accepted the write (invariant 1).
+ */
+export class RegisterHandler {
+  readonly #parts: RegisterHandlerParts;
+  /** The last waiting job of each AoR (RFC 3261 §10.3: processed in the order that they are received). */
+  readonly #last = new Map<Aor, RegisterJob>();
+  #inFlight = 0;
+
+  constructor(parts: RegisterHandlerParts) {
+    this.#parts = parts;
+  }
+
+  /** Requests that have not been answered yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** `reply` is called once, now or later. `trace` is carried to whoever acts on the changes. */
+  handle(request: SipRequest, reply: (message: string) => void, trace: string | undefined): void {
+    const { domains } = this.#parts;
+    if (request.method !== 'REGISTER') {
+      this.#refuse(request, reply, refuse('wrong-method', request.method, 'Allow: REGISTER\r\n'));
+      return;
+    }
+    const problem = checkRequest(request, STREAM);
+    if (problem !== undefined) {
+      this.#refuse(request, reply, { label: 'malformed', detail: problem.detail, status: problem.status });
+      return;
+    }
+    if (!domains.ready || this.#inFlight >= MAX_IN_FLIGHT) {
+      this.#refuse(request, reply, domains.ready ? FULL : NOT_READY);
+      return;
+    }
+    const intent = readRegister(request, domains);
+    if (!intent.ok) {
+      this.#refuse(request, reply, intent.error);
+      return;
+    }
+    const job = new RegisterJob(request, reply, intent.value, domains.policy(intent.value.domain), trace);
+    this.#inFlight += 1;
+    if (isAssertedOwner(request, intent.value.aor)) this.#enqueue(job);
+    else void this.#authorize(job);
+  }
+
+  async #authorize(job: RegisterJob): Promise<void> {
+    try {
+      const verdict = await this.#parts.authorizer.authorize(job.request, job.intent);
+      if (verdict.ok) {
+        job.thirdParty = verdict.value;
+        this.#enqueue(job);
+      } else {
+        this.#inFlight -= 1;
+        this.#refuse(job.request, job.reply, verdict.error);
+      }
+    } catch (error) {
+      this.#inFlight -= 1;
+      this.#refuse(job.request, job.reply, this.#failure(error));
+    }
+  }
+
+  #enqueue(job: RegisterJob): void {
+    const { aor } = job.intent;
+    const last = this.#last.get(aor);
+    this.#last.set(aor, job);
+    if (last === undefined) this.#begin(job);
+    else last.next = job;
+  }
+
+  #begin(job: RegisterJob): void {
+    const { cache, counters } = this.#parts;
+    if (job.intent.action.kind === 'query') {
+      this.#readAndTry(job);
+      return;
+    }
+    const remembered = cache.get(job.intent.aor);
+    if (remembered === undefined) counters.assumed += 1;
+    else counters.remembered += 1;
+    this.#try(job, remembered ?? NO_RECORD, false);
+  }
+
+  #readAndTry(job: RegisterJob): void {
+    this.#parts.location.read(job.intent.aor).then(
+      (snapshot) => {
+        this.#try(job, snapshot, true);
+      },
+      (error: unknown) => {
+        this.#end(job, this.#failure(error));
+      },
+    );
+  }
+
+  /** `certain`: the snapshot is what the store said, not what was remembered. */
+  #try(job: RegisterJob, snapshot: LocationSnapshot, certain: boolean): void {
+    const now = this.#parts.clock.now();
+    let decision: Decision;
+    try {
+      decision = decideRegister(job.intent, snapshot, job.policy, now);
+    } catch (error) {
+      this.#end(job, this.#failure(error));
+      return;
+    }
+    switch (decision.kind) {
+      case 'changed':
+        this.#commit(job, snapshot.version, decision, now);
+        return;
+      case 'refused':
+        if (!certain && refusalRow(decision.refusal.label).byState === true) this.#readAndTry(job);
+        else this.#end(job, decision.refusal);
+        return;
+      case 'unchanged':
+        if (certain) this.#accept(job, decision, now, decision.reason);
+        else this.#readAndTry(job);
+        return;
+      default:
+        assertNever(decision, 'decision');
+    }
+  }
+
+  #commit(
+    job: RegisterJob,
+    expectedVersion: number,
+    decision: Extract<Decision, { kind: 'changed' }>,
+    now: EpochMs,
+  ): void {
+    const { aor } = job.intent;
+    const { bindings, changes } = decision;
+    const actor = job.thirdParty ?? aor;
+    this.#parts.location.commitThen(
+      { aor, expectedVersion, bindings, changes, trace: job.trace, actor },
+      (error, outcome) => {
+        if (outcome === undefined) this.#failCommit(job, error);
+        else if (outcome.kind === 'conflict') this.#conflict(job, outcome);
+        else this.#committed(job, outcome.version, decision, now);
+      },
+    );
+  }
+
+  #committed(
+    job: RegisterJob,
+    version: number,
+    decision: Extract<Decision, { kind: 'changed' }>,
+    now: EpochMs,
+  ): void {
+    const { cache, counters } = this.#parts;
+    if (version === 0) cache.delete(job.intent.aor);
+    else cache.set(job.intent.aor, { version, bindings: decision.bindings });
+    countChanges(counters, decision.changes);
+    if (job.thirdParty !== undefined) this.#audit(job, decision);
+    this.#accept(job, decision, now, 'committed');
+  }
+
+  #conflict(job: RegisterJob, { snapshot }: Extract<CommitOutcome, { kind: 'conflict' }>): void {
+    this.#parts.counters.conflicts += 1;
+    job.conflicts += 1;
+    if (job.conflicts >= MAX_CONFLICTS) this.#end(job, CONTENDED);
+    else this.#try(job, snapshot, true);
+  }
+
+  /** Whether it was written is unknown: what is remembered may be wrong now, and the phone asks again (invariant 1). */
+  #failCommit(job: RegisterJob, error: Error | undefined): void {
+    this.#parts.cache.delete(job.intent.aor);
+    this.#end(job, this.#failure(error));
+  }
+
+  #failure(error: unknown): Refusal {
+    if (error instanceof StoreUnavailable) return STORE_AWAY;
+    this.#parts.log.error({ err: error }, 'a REGISTER failed for a fault of ours');
+    return FAULT;
+  }
+
+  #accept(job: RegisterJob, accepted: Accepted, now: EpochMs, outcome: OutcomeLabel): void {
+    this.#leave(job);
+    this.#note(job.request, outcome, 200);
+    job.reply(renderAccepted(job.request, accepted, now));
+  }
+
+  #end(job: RegisterJob, refusal: Refusal): void {
+    this.#leave(job);
+    this.#refuse(job.request, job.reply, refusal);
+  }
+
+  /** The job is over: the next of its AoR begins. */
+  #leave(job: RegisterJob): void {
+    this.#inFlight -= 1;
+    if (job.next !== undefined) this.#begin(job.next);
+    else if (this.#last.get(job.intent.aor) === job) this.#last.delete(job.intent.aor);
+  }
+
+  #refuse(request: SipRequest, reply: (message: string) => void, refusal: Refusal): void {
+    this.#note(request, refusal.label, refusal.status ?? refusalRow(refusal.label).status, refusal.detail);
+    reply(renderRefusal(request, refusal, this.#parts.retryAfter()));
+  }
+
+  #note(request: SipRequest, outcome: OutcomeLabel, status: number, detail?: string): void {
+    const { counters, log } = this.#parts;
+    counters.outcomes[outcome] += 1;
+    if (!log.isDebug) return;
+    const fields = {
+      to: request.header('to'),
+      callId: request.header('call-id'),
+      cseq: request.header('cseq'),
+    };
+    log.debug({ ...fields, outcome, status, detail }, 'REGISTER');
+  }
+
+  #audit(job: RegisterJob, decision: Extract<Decision, { kind: 'changed' }>): void {
+    const { audit, log } = this.#parts;
+    const detail = decision.changes.map(({ kind, binding }) => `${kind} ${binding.contact}`).join(', ');
+    const actor = job.thirdParty ?? '';
+    audit
+      .append({ actor, action: 'register.third-party', target: job.intent.aor, detail })
+      .catch((error: unknown) => {
+        log.warn({ err: error, actor, aor: job.intent.aor }, 'an audit record was lost');
+      });
+  }
+}
+
+const STREAM = { stream: true };

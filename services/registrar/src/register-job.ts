@@ -1,0 +1,20 @@
+import type { RegisterIntent, RegistrationPolicy } from '@rollcall/registration';
+import type { SipRequest } from '@rollcall/sip';
+
+/** A REGISTER on its way through the registrar. */
+export class RegisterJob {
+  /** Of the same AoR, and to be carried out after this one. */
+  next: RegisterJob | undefined = undefined;
+  /** Commits that conflicted. */
+  conflicts = 0;
+  /** The identity that acts under a grant; undefined for the owner. */
+  thirdParty: string | undefined = undefined;
+
+  constructor(
+    readonly request: SipRequest,
+    readonly reply: (message: string) => void,
+    readonly intent: RegisterIntent,
+    readonly policy: RegistrationPolicy,
+    readonly trace: string | undefined,
+  ) {}
+}

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { ACCEPTANCE } from './acceptance.ts';
+import { stalePages } from './generate.ts';
+import { namedTests } from './named-tests.ts';
+
+describe('conformance', () => {
+  const named = namedTests();
+
+  it('every id that is implemented is named by a test or a scenario', () => {
+    const missing = ACCEPTANCE.filter(({ id, due }) => due && !named.has(id) && id !== 'O02').map(({ id }) => id);
+    expect(missing).toEqual([]);
+  });
+
+  it('every id that a title names is on the list', () => {
+    const known = new Set(ACCEPTANCE.map(({ id }) => id));
+    const letters = new Set(ACCEPTANCE.map(({ id }) => id.charAt(0)));
+    const strange = [...named.keys()].filter((id) => letters.has(id.charAt(0)) && !known.has(id));
+    expect(strange).toEqual([]);
+  });
+
+  it('generated pages are what the code says: run `npm run generate` when this fails', () => {
+    expect(stalePages()).toEqual([]);
+  });
+});

@@ -1,0 +1,199 @@
+import { redisAddress } from '@rollcall/config';
+import { startOpsServer } from '@rollcall/http';
+import type { OpsServer } from '@rollcall/http';
+import { createInnerLink, createInnerServer, hostPort, newToken, staticReplicas } from '@rollcall/sip-net';
+import type { InnerLink, InnerServer } from '@rollcall/sip-net';
+import { openStore } from '@rollcall/store-redis';
+import type { Store } from '@rollcall/store-redis';
+import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
+import type { Logger, Metrics, Tracing } from '@rollcall/telemetry';
+import type { PresenceConfig } from './config.ts';
+import { createCore } from './core.ts';
+import type { PresenceCore } from './core.ts';
+import { exposeMetrics } from './metrics.ts';
+import { tracedRequests, tracedStore, tracedWork } from './traced.ts';
+import type { TraceNames } from './traced.ts';
+
+/** What `main.ts` has made before the rest can be. */
+export interface PresenceDeps {
+  readonly log: Logger;
+  readonly tracing: Tracing;
+}
+
+/** Where a started presence listens. */
+export interface PresencePorts {
+  readonly inner: number;
+  readonly http: number;
+}
+
+export interface Presence {
+  /** Rejects when a port cannot be had. Resolves with or without the store. */
+  start(): Promise<PresencePorts>;
+  /** Unready, no new connections and no new work, drain, close; the store last. */
+  stop(): Promise<void>;
+}
+
+/** The edge answers a NOTIFY within timer F of RFC 3261 §17.1.2.2 (32 s) and some. */
+const NOTIFY_TIMEOUT_MS = 36_000;
+/** NOTIFYs without an answer at one time; past it they are tried again later. */
+const MAX_PENDING_NOTIFIES = 50_000;
+/** How long what is under way may take at the end. */
+const DRAIN_MS = 3_000;
+const DRAIN_POLL_MS = 20;
+
+const NAMES: TraceNames = {
+  request: SPANS.presenceRequest,
+  notify: SPANS.presenceNotify,
+  store: SPANS.storeCommand,
+  method: ATTRIBUTES.sipMethod,
+  event: ATTRIBUTES.sipEvent,
+  aor: ATTRIBUTES.aor,
+  operation: ATTRIBUTES.dbOperation,
+  system: ATTRIBUTES.dbSystem,
+};
+
+/** Wires presence; nothing runs before `start`. */
+export function compose(config: PresenceConfig, deps: PresenceDeps): Presence {
+  const running = new RunningPresence(config, deps);
+  return { start: () => running.start(), stop: () => running.stop() };
+}
+
+class RunningPresence {
+  readonly #config: PresenceConfig;
+  readonly #log: Logger;
+  readonly #tracing: Tracing;
+  #store: Store | undefined;
+  #link: InnerLink | undefined;
+  #core: PresenceCore | undefined;
+  #inner: InnerServer | undefined;
+  #ops: OpsServer | undefined;
+  #draining = false;
+
+  constructor(config: PresenceConfig, { log, tracing }: PresenceDeps) {
+    this.#config = config;
+    this.#log = log;
+    this.#tracing = tracing;
+  }
+
+  async start(): Promise<PresencePorts> {
+    const store = openStore(redisAddress(this.#config));
+    this.#store = store;
+    this.#watchStore(store);
+    const metrics = createMetrics();
+    const link = createInnerLink({
+      replicas: staticReplicas([]),
+      timeoutMs: NOTIFY_TIMEOUT_MS,
+      maxPending: MAX_PENDING_NOTIFIES,
+    });
+    this.#link = link;
+    const core = this.#createCore(store, link, metrics);
+    this.#core = core;
+    exposeMetrics(metrics, METRICS, {
+      core,
+      stats: () => store.stats(),
+      storeUp: () => store.ready(),
+      connections: () => this.#inner?.connections() ?? 0,
+      linkPending: () => link.stats().pending,
+    });
+    await store.client.settled();
+    const ports = await this.#listen(store, core, metrics);
+    core.poller.start();
+    return ports;
+  }
+
+  async stop(): Promise<void> {
+    this.#draining = true;
+    this.#inner?.stopAccepting();
+    this.#core?.poller.stop();
+    await this.#drain();
+    await this.#inner?.close();
+    this.#link?.close();
+    await this.#tracing.shutdown();
+    await this.#ops?.close();
+    await this.#store?.close();
+  }
+
+  #createCore(store: Store, link: InnerLink, metrics: Metrics): PresenceCore {
+    const { innerHost, innerPort, secret, minSubscription, maxSubscription } = this.#config;
+    const tracing = this.#tracing;
+    const times = new Map(
+      ['SUBSCRIBE', 'PUBLISH'].map((method) => [
+        method,
+        metrics.histogram(METRICS.sipHandlingSeconds, 'Time from a request to its answer.', SECONDS_BUCKETS, {
+          method,
+        }),
+      ]),
+    );
+    return createCore(
+      {
+        store: tracedStore(store.events, tracing, NAMES),
+        directory: store.users,
+        leases: store.edges,
+        link,
+        clock: store.clock,
+        log: this.#log,
+        traced: tracedRequests(tracing, NAMES, (method) => times.get(method)),
+        tracedWork: tracedWork(tracing, NAMES),
+        storeReady: () => store.ready(),
+        newToken,
+        currentTrace: () => tracing.current(),
+        random: Math.random,
+      },
+      {
+        secret,
+        ownAddress: hostPort(innerHost, innerPort),
+        minExpires: minSubscription,
+        maxExpires: maxSubscription,
+      },
+    );
+  }
+
+  async #listen(store: Store, core: PresenceCore, metrics: Metrics): Promise<PresencePorts> {
+    const { innerHost, innerPort, httpHost, httpPort } = this.#config;
+    this.#inner = await createInnerServer({
+      host: innerHost,
+      port: innerPort,
+      onRequest: (request, reply) => {
+        core.onRequest.handle(request, reply);
+      },
+      log: this.#log,
+    });
+    this.#ops = await startOpsServer({
+      host: httpHost,
+      port: httpPort,
+      live: () => true,
+      ready: () => this.#readiness(store),
+      metrics: () => metrics.text(),
+    });
+    return { inner: this.#inner.port, http: this.#ops.port };
+  }
+
+  #watchStore(store: Store): void {
+    let down = false;
+    store.onStatus((status) => {
+      if (status.up) {
+        if (down) this.#log.info({}, 'the store is back');
+        down = false;
+      } else if (!this.#draining && !down) {
+        this.#log.warn({ reason: status.reason }, 'the store is away, requests get 503');
+        down = true;
+      }
+    });
+  }
+
+  #readiness(store: Store): { ok: boolean; reason?: string } {
+    if (this.#draining) return { ok: false, reason: 'draining' };
+    return store.ready() ? { ok: true } : { ok: false, reason: 'the store is away' };
+  }
+
+  /** NOTIFYs on their way are waited for a moment; what is then unanswered another replica takes over from the record. */
+  async #drain(): Promise<void> {
+    const until = performance.now() + DRAIN_MS;
+    const core = this.#core;
+    while (core !== undefined && performance.now() < until) {
+      if (core.onRequest.working + core.lanes.size + core.notifier.outstanding + core.worker.busy === 0)
+        return;
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+}

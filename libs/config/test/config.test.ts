@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   boolean,
@@ -18,6 +19,7 @@ import {
   redisAddress,
   redisSettings,
   replicas,
+  ROLLCALL_NAMES,
   secret,
   secretSettings,
   sentinels,
@@ -208,6 +210,25 @@ describe('O06 wrong configuration is one line that names the key, and exit 78', 
   it('O06 never shows a secret, nor a bad attempt at one', () => {
     expect(line({ ROLLCALL_SECRET: 'hunter2' }).text).not.toContain('hunter2');
     expect(line({ ...fine, ROLLCALL_REDIS_URL: 'redsi://:hunter2@h' }).text).not.toContain('hunter2');
+  });
+});
+
+describe('the registry of names', () => {
+  const root = new URL('../../../', import.meta.url);
+  const files = [
+    ...readdirSync(new URL('services/', root)).map((service) => `services/${service}/src/config.ts`),
+    'libs/config/src/common.ts',
+  ].filter((file) => existsSync(new URL(file, root)));
+
+  it('O06 has each name that some service reads, so that services can share one environment', () => {
+    const read = files.flatMap((file) =>
+      Array.from(
+        readFileSync(new URL(file, root), 'utf8').matchAll(/env: '(ROLLCALL_\w+)'/g),
+        (match) => match[1],
+      ),
+    );
+    expect(read.length).toBeGreaterThan(10);
+    expect(read.filter((name) => !ROLLCALL_NAMES.has(name ?? ''))).toEqual([]);
   });
 });
 

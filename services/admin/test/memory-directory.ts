@@ -58,10 +58,14 @@ export class MemoryDirectory implements UserDirectory {
 
   list(domain: string, cursor: string | undefined, limit: number): Promise<Page<User>> {
     const all = [...this.users.values()].filter((user) => aorDomain(user.aor) === domain);
-    const rest = all.sort((a, b) => (a.aor < b.aor ? -1 : 1)).filter((user) => cursor === undefined || user.aor > cursor);
+    const rest = all
+      .sort((a, b) => (a.aor < b.aor ? -1 : 1))
+      .filter((user) => cursor === undefined || user.aor > cursor);
     const items = rest.slice(0, limit);
     const last = items.at(-1);
-    return Promise.resolve(rest.length > limit && last !== undefined ? { items, cursor: last.aor } : { items });
+    return Promise.resolve(
+      rest.length > limit && last !== undefined ? { items, cursor: last.aor } : { items },
+    );
   }
 }
 

@@ -122,7 +122,13 @@ export function bindingRoutes(app: ApiApp, context: AdminContext): void {
     switch (result.kind) {
       case 'removed':
         for (const binding of result.bindings) {
-          await recordAct(context, request, 'binding.delete', shown(aor), `${binding.id} ${shown(binding.contact)}`);
+          await recordAct(
+            context,
+            request,
+            'binding.delete',
+            shown(aor),
+            `${binding.id} ${shown(binding.contact)}`,
+          );
         }
         return result.bindings.length;
       case 'none':

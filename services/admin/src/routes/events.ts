@@ -110,12 +110,10 @@ async function stream(
     events.cut();
   };
   const cursor = request.headers['last-event-id'];
-  const watching = watcher
-    .watch(typeof cursor === 'string' ? cursor : undefined, deliver, place.signal)
-    .then(
-      (): Outcome => undefined,
-      (error: unknown): Outcome => ({ failed: problemOf(context.log, error) }),
-    );
+  const watching = watcher.watch(typeof cursor === 'string' ? cursor : undefined, deliver, place.signal).then(
+    (): Outcome => undefined,
+    (error: unknown): Outcome => ({ failed: problemOf(context.log, error) }),
+  );
   const early = await Promise.race([
     watching,
     delay(SETTLE_MS, undefined, { signal: place.signal }).catch(() => undefined),

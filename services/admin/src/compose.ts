@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { redisAddress } from '@rollcall/config';
+import type { OpsServer } from '@rollcall/http';
+import { startOpsServer } from '@rollcall/http';
+import type { ApiApp } from '@rollcall/http/api';
+import { listenApi } from '@rollcall/http/api';
+import { connectStore } from '@rollcall/store-redis';
+import type { Store, StoreStatus } from '@rollcall/store-redis';
+import { createMetrics } from '@rollcall/telemetry';
+import type { Logger, Tracing } from '@rollcall/telemetry';
+import { buildAdmin } from './app.ts';
+import type { AdminConfig } from './config.ts';
+import { StreamGate } from './events/stream-gate.ts';
+import { AdminMetrics } from './metrics.ts';
+import type { AdminPorts } from './ports.ts';
+
+export interface AdminDeps {
+  readonly log: Logger;
+  readonly tracing: Tracing;
+}
+
+/** Where a started admin listens. */
+export interface AdminListening {
+  readonly admin: number;
+  readonly http: number;
+}
+
+export interface Admin {
+  /** Resolves with or without the store. Rejects with `AddressInUse`. */
+  start(): Promise<AdminListening>;
+  /** Unready, no new requests, event streams ended, traces sent; the store last. */
+  stop(): Promise<void>;
+}
+
+function versionOf(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const portsOf = (store: Store): AdminPorts => ({
+  users: store.users,
+  location: store.location,
+  clock: store.clock,
+  edges: store.edges,
+  audit: store.audit,
+  subscriptions: store.events,
+  mailboxes: store.events,
+});
+
+/** Wires admin; nothing runs before `start`. */
+export function compose(config: AdminConfig, deps: AdminDeps): Admin {
+  const running = new RunningAdmin(config, deps);
+  return { start: () => running.start(), stop: () => running.stop() };
+}
+
+class RunningAdmin {
+  readonly #config: AdminConfig;
+  readonly #log: Logger;
+  readonly #tracing: Tracing;
+  readonly #streams = new StreamGate();
+  #store: Store | undefined;
+  #app: ApiApp | undefined;
+  #ops: OpsServer | undefined;
+  #draining = false;
+
+  constructor(config: AdminConfig, { log, tracing }: AdminDeps) {
+    this.#config = config;
+    this.#log = log;
+    this.#tracing = tracing;
+  }
+
+  async start(): Promise<AdminListening> {
+    const store = await this.#openStore();
+    const metrics = createMetrics();
+    const counters = new AdminMetrics(metrics, this.#streams, store);
+    this.#app = await buildAdmin({
+      ports: portsOf(store),
+      rootToken: this.#config.adminToken,
+      version: versionOf(),
+      log: this.#log,
+      tracing: this.#tracing,
+      streams: this.#streams,
+      onAnswer: (route, method, status, seconds) => {
+        counters.answered(route, method, status, seconds);
+      },
+    });
+    const { adminHost, adminPort, httpHost, httpPort } = this.#config;
+    const admin = await listenApi(this.#app, adminHost, adminPort);
+    this.#ops = await startOpsServer({
+      host: httpHost,
+      port: httpPort,
+      live: () => true,
+      ready: () => this.#readiness(store),
+      metrics: () => metrics.text(),
+    });
+    return { admin, http: this.#ops.port };
+  }
+
+  async stop(): Promise<void> {
+    this.#draining = true;
+    await this.#app?.close();
+    await this.#tracing.shutdown();
+    await this.#ops?.close();
+    await this.#store?.close();
+  }
+
+  async #openStore(): Promise<Store> {
+    const store = await connectStore(redisAddress(this.#config));
+    this.#store = store;
+    let wasUp = true;
+    const tell = (status: StoreStatus): void => {
+      if (status.up === wasUp || this.#draining) return;
+      wasUp = status.up;
+      if (status.up) this.#log.info({}, 'the store (Redis) is back');
+      else this.#log.warn({ reason: status.reason }, 'the store (Redis) is away, requests get 503');
+    };
+    // The first attempt may have failed before anybody listened.
+    tell(store.client.status);
+    store.onStatus(tell);
+    return store;
+  }
+
+  #readiness(store: Store): { ok: boolean; reason?: string } {
+    if (this.#draining) return { ok: false, reason: 'draining' };
+    return store.ready() ? { ok: true } : { ok: false, reason: 'the store is away' };
+  }
+}

@@ -49,7 +49,11 @@ export class Authenticator {
   ) {
     // Compared with for a user that does not exist, so that the same work is done; no password hashes to it.
     const nobody = (algorithm: Algorithm): string => hashHa1(algorithm, '', '', nonces.issue(clock.now()));
-    this.#dummies = { 'SHA-512-256': nobody('SHA-512-256'), 'SHA-256': nobody('SHA-256'), MD5: nobody('MD5') };
+    this.#dummies = {
+      'SHA-512-256': nobody('SHA-512-256'),
+      'SHA-256': nobody('SHA-256'),
+      MD5: nobody('MD5'),
+    };
   }
 
   /** Proves who sends this request as a user of `realm`, or answers it. */
@@ -127,7 +131,11 @@ export class Authenticator {
     const { transaction, answer, side } = claim;
     const { user } = account;
     const ha1 = user?.ha1[answer.algorithm];
-    const right = this.verifier.verify(answer, transaction.request.method, ha1 ?? this.#dummies[answer.algorithm]);
+    const right = this.verifier.verify(
+      answer,
+      transaction.request.method,
+      ha1 ?? this.#dummies[answer.algorithm],
+    );
     if (user === undefined || ha1 === undefined || !right) {
       this.#challenge(transaction, answer.realm, side, 'wrong');
       return;

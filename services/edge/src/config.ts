@@ -14,6 +14,7 @@ import {
   secretSettings,
   string,
 } from '@rollcall/config';
+import type { ConfigOf } from '@rollcall/config';
 
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
@@ -25,7 +26,9 @@ export const edgeConfig = defineConfig({
   ...secretSettings,
   edgeId: {
     env: 'ROLLCALL_EDGE_ID',
-    type: optional(string({ pattern: /^[A-Za-z0-9._-]{1,63}$/, what: 'an edge id of letters, digits, ".", "_" and "-"' })),
+    type: optional(
+      string({ pattern: /^[A-Za-z0-9._-]{1,63}$/, what: 'an edge id of letters, digits, ".", "_" and "-"' }),
+    ),
     help: 'Names this edge in flow tokens and in its lease; no two edges may have the same. The host name when unset.',
   },
   sipUdp: {
@@ -99,3 +102,6 @@ export const edgeConfig = defineConfig({
     help: 'Users kept in memory.',
   },
 });
+
+/** The edge's configuration. */
+export type EdgeConfig = ConfigOf<typeof edgeConfig>;

@@ -88,14 +88,39 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   });
   const names = new FlowNames(new FlowTokens(options.secret), options.edge);
   const router = new Router(names, domains, own);
-  const replies = new Replies(counters, { retryAfterS: RETRY_AFTER_S, algorithms: options.algorithms, random: ports.random });
-  const authenticator = new Authenticator(nonces, new Verifier(), users, domains, replies, counters, clock, options.digest);
+  const replies = new Replies(counters, {
+    retryAfterS: RETRY_AFTER_S,
+    algorithms: options.algorithms,
+    random: ports.random,
+  });
+  const authenticator = new Authenticator(
+    nonces,
+    new Verifier(),
+    users,
+    domains,
+    replies,
+    counters,
+    clock,
+    options.digest,
+  );
   const registrar = new InnerForwarder('registrar', ports.registrar, replies, counters, trace, options.inner);
   const presence = new InnerForwarder('presence', ports.presence, replies, counters, trace, options.inner);
   const egress = new Egress(front, names, new EdgeFinder(ports.leases, clock), trace);
   const { location, storeClock } = ports;
   const findUser = ports.users.find.bind(ports.users);
-  const calls = new CallProxy({ domains, authenticator, router, names, egress, replies, location, storeClock, findUser, timers, log });
+  const calls = new CallProxy({
+    domains,
+    authenticator,
+    router,
+    names,
+    egress,
+    replies,
+    location,
+    storeClock,
+    findUser,
+    timers,
+    log,
+  });
   const registers = new RegisterForwarder(domains, authenticator, router, names, registrar, replies);
   const events = new EventForwarder(domains, own, authenticator, names, presence, replies);
   return {

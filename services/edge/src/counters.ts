@@ -24,7 +24,20 @@ export interface EdgeCounters {
 }
 
 const KNOWN_METHODS = [
-  'REGISTER', 'SUBSCRIBE', 'PUBLISH', 'NOTIFY', 'INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'MESSAGE', 'REFER', 'INFO', 'UPDATE', 'PRACK',
+  'REGISTER',
+  'SUBSCRIBE',
+  'PUBLISH',
+  'NOTIFY',
+  'INVITE',
+  'ACK',
+  'BYE',
+  'CANCEL',
+  'OPTIONS',
+  'MESSAGE',
+  'REFER',
+  'INFO',
+  'UPDATE',
+  'PRACK',
 ] as const;
 
 export function zeroCounters(): EdgeCounters {

@@ -13,7 +13,9 @@ const KEPT = 1_024;
 
 /** Finds other edges by their leases; the answers are kept for a moment, calls to one edge come in bursts. */
 export class EdgeFinder {
-  readonly #found = new BoundedMap<string, { readonly lease: EdgeLease | undefined; readonly until: number }>(KEPT);
+  readonly #found = new BoundedMap<string, { readonly lease: EdgeLease | undefined; readonly until: number }>(
+    KEPT,
+  );
 
   constructor(
     private readonly leases: LeaseSource,

@@ -35,7 +35,11 @@ export class FlowNames {
     if (known !== undefined) return known;
     const token = this.tokens.sign({ edge: this.edge.id, epoch: this.edge.epoch, flow: flow.id });
     const uri = `sip:${token}@${hostPort(flow.advertised)}${transportParam(flow.transport)};lr`;
-    const name: FlowName = { token, path: `Path: <${uri};ob>\r\n`, recordRoute: `Record-Route: <${uri}>\r\n` };
+    const name: FlowName = {
+      token,
+      path: `Path: <${uri};ob>\r\n`,
+      recordRoute: `Record-Route: <${uri}>\r\n`,
+    };
     this.#names.set(flow.id, name);
     return name;
   }

@@ -40,7 +40,8 @@ export class EventForwarder {
 
   handle(transaction: ServerTransaction): void {
     const realm = realmOf(transaction, this.domains);
-    if (realm === undefined) this.replies.refuse(transaction, this.domains.ready ? 'foreignDomain' : 'storeAway');
+    if (realm === undefined)
+      this.replies.refuse(transaction, this.domains.ready ? 'foreignDomain' : 'storeAway');
     else this.authenticator.authenticate(transaction, realm, 'user', this.#proved);
   }
 }

@@ -23,7 +23,10 @@ export class RegisterForwarder {
   ) {
     this.#proved = (transaction, { user, identity }) => {
       if (user === undefined) return;
-      this.registrar.forward(transaction, { key: user.aor, lines: this.names.of(transaction.flow).path + identity });
+      this.registrar.forward(transaction, {
+        key: user.aor,
+        lines: this.names.of(transaction.flow).path + identity,
+      });
     };
   }
 

@@ -48,7 +48,8 @@ export class LeaseKeeper {
         this.#again(RENEW_MS);
       },
       (error: unknown) => {
-        if (!this.#failing) this.log.warn({ edge: this.lease.id, error: String(error) }, 'the lease cannot be renewed');
+        if (!this.#failing)
+          this.log.warn({ edge: this.lease.id, error: String(error) }, 'the lease cannot be renewed');
         this.#failing = true;
         this.#again(RETRY_MS);
       },

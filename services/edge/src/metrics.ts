@@ -1,6 +1,5 @@
 import type { NativeFront } from '@rollcall/sip-net';
-import { METRICS } from '@rollcall/telemetry';
-import type { Metrics, Sample } from '@rollcall/telemetry';
+import type { METRICS, Metrics, Sample } from '@rollcall/telemetry';
 import { STATUS_LIMIT } from './counters.ts';
 import type { EdgeCounters } from './counters.ts';
 import { REFUSAL_NAMES, REFUSALS } from './refusals.ts';
@@ -16,61 +15,85 @@ export interface Observed {
   readonly counters: EdgeCounters;
   readonly front: NativeFront;
   readonly bounds: readonly Bound[];
-  readonly inner: readonly { readonly target: string; readonly stats: () => { readonly pending: number; readonly up: number } }[];
+  readonly inner: readonly {
+    readonly target: string;
+    readonly stats: () => { readonly pending: number; readonly up: number };
+  }[];
   readonly storeConnected: () => boolean;
 }
 
 /** Publishes what the edge counts; everything is read when somebody asks. */
-export function publishMetrics(metrics: Metrics, observed: Observed): void {
+export function publishMetrics(metrics: Metrics, names: typeof METRICS, observed: Observed): void {
   const { counters, front } = observed;
-  metrics.collect(METRICS.sipRequestsReceived, 'Requests received from phones.', 'counter', () =>
+  metrics.collect(names.sipRequestsReceived, 'Requests received from phones.', 'counter', () =>
     labelled('method', counters.requests),
   );
-  metrics.collect(METRICS.sipResponsesSent, 'Answers sent to phones.', 'counter', () => answers(counters.answers));
-  metrics.collect(METRICS.sipRefusals, 'Requests refused by the edge, by rule.', 'counter', () =>
-    REFUSAL_NAMES.map((name) => ({ labels: { reason: REFUSALS[name].label }, value: counters.refusals[name] })),
+  metrics.collect(names.sipResponsesSent, 'Answers sent to phones.', 'counter', () =>
+    answers(counters.answers),
   );
-  metrics.collect(METRICS.digestOutcomes, 'Digest answers by outcome.', 'counter', () => labelled('outcome', counters.digest));
-  metrics.collect(METRICS.userCache, 'Users found in memory, and looked up.', 'counter', () =>
+  metrics.collect(names.sipRefusals, 'Requests refused by the edge, by rule.', 'counter', () =>
+    REFUSAL_NAMES.map((name) => ({
+      labels: { reason: REFUSALS[name].label },
+      value: counters.refusals[name],
+    })),
+  );
+  metrics.collect(names.digestOutcomes, 'Digest answers by outcome.', 'counter', () =>
+    labelled('outcome', counters.digest),
+  );
+  metrics.collect(names.userCache, 'Users found in memory, and looked up.', 'counter', () =>
     labelled('result', { hit: counters.userHits, miss: counters.userMisses }),
   );
-  metrics.collect(METRICS.innerRequests, 'Requests handed to inner services, by outcome.', 'counter', () =>
+  metrics.collect(names.innerRequests, 'Requests handed to inner services, by outcome.', 'counter', () =>
     Object.entries(counters.inner).flatMap(([target, outcomes]) =>
       Object.entries(outcomes).map(([outcome, value]) => ({ labels: { target, outcome }, value })),
     ),
   );
-  metrics.collect(METRICS.sipRequestsSent, 'Requests from inside sent to phones, and those whose flow was gone.', 'counter', () =>
-    labelled('outcome', { sent: counters.delivered, 'flow-failed': counters.flowsGone }),
+  metrics.collect(
+    names.sipRequestsSent,
+    'Requests from inside sent to phones, and those whose flow was gone.',
+    'counter',
+    () => labelled('outcome', { sent: counters.delivered, 'flow-failed': counters.flowsGone }),
   );
-  metrics.collect(METRICS.innerPending, 'Requests that wait for an inner service.', 'gauge', () =>
+  metrics.collect(names.innerPending, 'Requests that wait for an inner service.', 'gauge', () =>
     observed.inner.map(({ target, stats }) => ({ labels: { target }, value: stats().pending })),
   );
-  metrics.collect(METRICS.innerConnections, 'Connections to inner services.', 'gauge', () =>
+  metrics.collect(names.innerConnections, 'Connections to inner services.', 'gauge', () =>
     observed.inner.map(({ target, stats }) => ({ labels: { target }, value: stats().up })),
   );
-  publishTransport(metrics, front);
-  metrics.collect(METRICS.boundSize, 'Entries of a bounded structure.', 'gauge', () =>
+  publishTransport(metrics, names, front);
+  metrics.collect(names.boundSize, 'Entries of a bounded structure.', 'gauge', () =>
     observed.bounds.map(({ queue, size }) => ({ labels: { queue }, value: size() })),
   );
-  metrics.collect(METRICS.boundLimit, 'Most entries of a bounded structure.', 'gauge', () =>
+  metrics.collect(names.boundLimit, 'Most entries of a bounded structure.', 'gauge', () =>
     observed.bounds.map(({ queue, limit }) => ({ labels: { queue }, value: limit })),
   );
-  metrics.gauge(METRICS.storeConnected, 'Whether the store is connected.', () => (observed.storeConnected() ? 1 : 0));
+  metrics.gauge(names.storeConnected, 'Whether the store is connected.', () =>
+    observed.storeConnected() ? 1 : 0,
+  );
 }
 
-function publishTransport(metrics: Metrics, front: NativeFront): void {
-  metrics.collect(METRICS.sipMalformed, 'Messages that were no SIP or broke its rules.', 'counter', () => {
+function publishTransport(metrics: Metrics, names: typeof METRICS, front: NativeFront): void {
+  metrics.collect(names.sipMalformed, 'Messages that were no SIP or broke its rules.', 'counter', () => {
     const { malformedRefused, malformedDropped, tooLarge, notSip, closedFraming } = front.counters;
-    return labelled('reason', { refused: malformedRefused, dropped: malformedDropped, 'too-large': tooLarge, 'not-sip': notSip, framing: closedFraming });
+    return labelled('reason', {
+      refused: malformedRefused,
+      dropped: malformedDropped,
+      'too-large': tooLarge,
+      'not-sip': notSip,
+      framing: closedFraming,
+    });
   });
-  metrics.collect(METRICS.sipRetransmissionsAbsorbed, 'Retransmissions answered from a transaction.', 'counter', () => [
-    { value: front.counters.retransmissionsAbsorbed },
-  ]);
-  metrics.collect(METRICS.sipTransactions, 'Transactions by state.', 'gauge', () => {
+  metrics.collect(
+    names.sipRetransmissionsAbsorbed,
+    'Retransmissions answered from a transaction.',
+    'counter',
+    () => [{ value: front.counters.retransmissionsAbsorbed }],
+  );
+  metrics.collect(names.sipTransactions, 'Transactions by state.', 'gauge', () => {
     const { pending, completed, invites, clients } = front.sizes();
     return labelled('kind', { pending, completed, invites, clients });
   });
-  metrics.gauge(METRICS.sipFlows, 'Stream connections to phones.', () => front.sizes().connections);
+  metrics.gauge(names.sipFlows, 'Stream connections to phones.', () => front.sizes().connections);
 }
 
 function labelled(label: string, values: Readonly<Record<string, number>>): Sample[] {

@@ -96,8 +96,15 @@ export class OnInnerRequest {
         return;
       }
       this.counters.delivered += 1;
-      const found: Target = { onward: target.onward, resolve: (done) => { done(hop); } };
-      new ResponseContext({ egress: this.egress, timers: this.timers, loopMark: '' }, upstream, [[found]]).start();
+      const found: Target = {
+        onward: target.onward,
+        resolve: (done) => {
+          done(hop);
+        },
+      };
+      new ResponseContext({ egress: this.egress, timers: this.timers, loopMark: '' }, upstream, [
+        [found],
+      ]).start();
     });
   }
 
@@ -106,7 +113,12 @@ export class OnInnerRequest {
     switch (routing.kind) {
       case 'flow':
         if (!this.names.isOwn(routing.ref)) return undefined;
-        return { onward: routing, resolve: (done) => { this.egress.resolve(routing.ref, done); } };
+        return {
+          onward: routing,
+          resolve: (done) => {
+            this.egress.resolve(routing.ref, done);
+          },
+        };
       case 'elsewhere':
         return this.#direct(routing.route.uriText, [routing.route, ...routing.rest]);
       case 'here':
@@ -121,7 +133,9 @@ export class OnInnerRequest {
     if (address === undefined) return undefined;
     return {
       onward: { route: undefined, rest: rest.map((route) => route.text) },
-      resolve: (done) => { done(this.egress.direct(address.transport, address.address, address.port)); },
+      resolve: (done) => {
+        done(this.egress.direct(address.transport, address.address, address.port));
+      },
     };
   }
 

@@ -87,6 +87,10 @@ export class OnRequest implements FrontUser {
   #isForUs(request: SipRequest): boolean {
     const uri = request.uri();
     if (!uri.ok || uri.value.kind !== 'sip' || (uri.value.user ?? '') !== '') return false;
-    return this.domains.get(uri.value.host) !== undefined || this.own.has(uri.value) || IP_LITERAL.test(uri.value.host);
+    return (
+      this.domains.get(uri.value.host) !== undefined ||
+      this.own.has(uri.value) ||
+      IP_LITERAL.test(uri.value.host)
+    );
   }
 }

@@ -49,7 +49,13 @@ export class Replies {
   challenge(transaction: ServerTransaction, realm: string, nonce: string, side: Side, stale: boolean): void {
     const name: RefusalName = side === 'proxy' ? 'proxyAuthRequired' : 'unauthorized';
     this.counters.refusals[name] += 1;
-    const lines = challenge({ realm, nonce, algorithms: this.options.algorithms, stale, proxy: side === 'proxy' });
+    const lines = challenge({
+      realm,
+      nonce,
+      algorithms: this.options.algorithms,
+      stale,
+      proxy: side === 'proxy',
+    });
     this.#stateless(transaction, REFUSALS[name], lines);
   }
 

@@ -8,7 +8,12 @@ import type { OwnAddresses } from './own-addresses.ts';
 /** Where the Route headers of a request send it (RFC 3261 §16.4, RFC 5626 §5.3). */
 export type Routing =
   /** To the flow that a token of ours names; `token` and what stands behind it. */
-  | { readonly kind: 'flow'; readonly ref: FlowRef; readonly route: NameAddr; readonly rest: readonly NameAddr[] }
+  | {
+      readonly kind: 'flow';
+      readonly ref: FlowRef;
+      readonly route: NameAddr;
+      readonly rest: readonly NameAddr[];
+    }
   /** Nothing of the route is left: by method and Request-URI. `ours` when it came with a token that we had signed. */
   | { readonly kind: 'here'; readonly popped: number; readonly ours: boolean }
   /** To somebody else. */
@@ -65,6 +70,10 @@ export class Router {
   /** A phone that preloads a route to its outbound proxy names us by address or by domain (RFC 3261 §8.1.2). */
   #isUs(route: NameAddr): boolean {
     const { uri } = route;
-    return uri.kind === 'sip' && uri.user === undefined && (this.own.has(uri) || this.domains.get(uri.host) !== undefined);
+    return (
+      uri.kind === 'sip' &&
+      uri.user === undefined &&
+      (this.own.has(uri) || this.domains.get(uri.host) !== undefined)
+    );
   }
 }

@@ -1,7 +1,12 @@
 import type { SipRequest } from '@rollcall/sip';
 import type { Flow, FrontUser, ServerTransaction } from '@rollcall/sip-transaction';
-import { ATTRIBUTES, SPANS } from '@rollcall/telemetry';
-import type { Span, Tracing } from '@rollcall/telemetry';
+import type { ATTRIBUTES, Span, SPANS, Tracing } from '@rollcall/telemetry';
+
+/** How spans and their attributes are called. */
+export interface Words {
+  readonly spans: typeof SPANS;
+  readonly attributes: typeof ATTRIBUTES;
+}
 
 /** A server transaction whose span ends with its final answer. */
 class TracedTransaction implements ServerTransaction {
@@ -11,6 +16,7 @@ class TracedTransaction implements ServerTransaction {
   constructor(
     private readonly transaction: ServerTransaction,
     private readonly span: Span,
+    private readonly words: Words,
   ) {
     this.request = transaction.request;
     this.flow = transaction.flow;
@@ -35,7 +41,7 @@ class TracedTransaction implements ServerTransaction {
   }
 
   #end(status: number): void {
-    this.span.set({ [ATTRIBUTES.sipStatus]: status });
+    this.span.set({ [this.words.attributes.sipStatus]: status });
     this.span.end();
   }
 }
@@ -45,32 +51,47 @@ const NOTHING = (): void => undefined;
 const STATUS_AT = 'SIP/2.0 '.length;
 
 /** Opens a span for each request of a phone; the user itself when nothing is traced. */
-export function traced(user: FrontUser, tracing: Tracing): FrontUser {
+export function traced(user: FrontUser, tracing: Tracing, words: Words): FrontUser {
   if (!tracing.enabled) return user;
   return {
     onRequest(transaction) {
       const { request, flow } = transaction;
-      const span = tracing.start(SPANS.edgeRequest, attributesOf(request, flow), undefined, 'server');
-      span.within(() => { user.onRequest(new TracedTransaction(transaction, span)); });
+      const span = tracing.start(
+        words.spans.edgeRequest,
+        attributesOf(request, flow, words),
+        undefined,
+        'server',
+      );
+      span.within(() => {
+        user.onRequest(new TracedTransaction(transaction, span, words));
+      });
     },
-    onAck(request, flow) { user.onAck(request, flow); },
+    onAck(request, flow) {
+      user.onAck(request, flow);
+    },
   };
 }
 
 export type InnerHandler = (request: SipRequest, reply: (message: string) => void) => void;
 
 /** Opens a span for each request from inside, as a child of the one that caused it. */
-export function tracedInner(handle: InnerHandler, tracing: Tracing): InnerHandler {
+export function tracedInner(handle: InnerHandler, tracing: Tracing, words: Words): InnerHandler {
   if (!tracing.enabled) return handle;
+  const { attributes } = words;
   return (request, reply) => {
     const parent = request.header('traceparent');
-    const span = tracing.start(SPANS.edgeDeliver, { [ATTRIBUTES.sipMethod]: request.method, [ATTRIBUTES.sipCallId]: request.header('call-id') }, parent, 'server');
+    const span = tracing.start(
+      words.spans.edgeDeliver,
+      { [attributes.sipMethod]: request.method, [attributes.sipCallId]: request.header('call-id') },
+      parent,
+      'server',
+    );
     span.within(() => {
       handle(request, (message) => {
         const status = Number(message.slice(STATUS_AT, STATUS_AT + 3));
         reply(message);
         if (status < 200) return;
-        span.set({ [ATTRIBUTES.sipStatus]: status });
+        span.set({ [attributes.sipStatus]: status });
         span.end();
       });
     });
@@ -79,12 +100,16 @@ export function tracedInner(handle: InnerHandler, tracing: Tracing): InnerHandle
   };
 }
 
-function attributesOf(request: SipRequest, flow: Flow): Record<string, string | number | undefined> {
+function attributesOf(
+  request: SipRequest,
+  flow: Flow,
+  { attributes }: Words,
+): Record<string, string | number | undefined> {
   return {
-    [ATTRIBUTES.sipMethod]: request.method,
-    [ATTRIBUTES.sipCallId]: request.header('call-id'),
-    [ATTRIBUTES.networkTransport]: flow.transport,
-    [ATTRIBUTES.networkPeerAddress]: flow.remote.address,
-    [ATTRIBUTES.networkPeerPort]: flow.remote.port,
+    [attributes.sipMethod]: request.method,
+    [attributes.sipCallId]: request.header('call-id'),
+    [attributes.networkTransport]: flow.transport,
+    [attributes.networkPeerAddress]: flow.remote.address,
+    [attributes.networkPeerPort]: flow.remote.port,
   };
 }

@@ -90,19 +90,28 @@ export class UserCache {
     const key = ownCopy(realm + JOINT + username);
     const waiting = this.#pending.get(key);
     if (waiting !== undefined) {
-      if (waiting.length >= this.options.pendingLimit) queueMicrotask(() => { done('overload'); });
+      if (waiting.length >= this.options.pendingLimit)
+        queueMicrotask(() => {
+          done('overload');
+        });
       else waiting.push(done);
       return;
     }
     if (this.#pending.size >= this.options.pendingLimit) {
-      queueMicrotask(() => { done('overload'); });
+      queueMicrotask(() => {
+        done('overload');
+      });
       return;
     }
     this.#pending.set(key, [done]);
     const generation = this.#generation;
     this.source.findByCredentials(realm, ownCopy(username)).then(
-      (user) => { this.#settle(key, this.#keep(key, user, generation)); },
-      () => { this.#settle(key, 'unavailable'); },
+      (user) => {
+        this.#settle(key, this.#keep(key, user, generation));
+      },
+      () => {
+        this.#settle(key, 'unavailable');
+      },
     );
   }
 

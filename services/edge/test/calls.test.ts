@@ -7,7 +7,8 @@ const TOKENS = new FlowTokens(SECRET);
 const ALICE = '<sip:alice@example.test>';
 const BOB = 'sip:bob@example.test';
 
-const tokenOf = (flow: string, edge = EDGE): string => TOKENS.sign({ edge: edge.id, epoch: edge.epoch, flow });
+const tokenOf = (flow: string, edge = EDGE): string =>
+  TOKENS.sign({ edge: edge.id, epoch: edge.epoch, flow });
 const uriOf = (token: string): string => `<sip:${token}@${ADVERTISED.address}:${String(ADVERTISED.port)};lr>`;
 const pathOf = (flow: string, edge = EDGE): string => uriOf(tokenOf(flow, edge)).replace(';lr', ';lr;ob');
 
@@ -37,7 +38,8 @@ async function call(edge: World, change: Draft = {}, flow?: FakeFlow): Promise<F
   return transaction;
 }
 
-const statuses = (transaction: FakeTransaction): number[] => transaction.answers.map(({ response }) => response.status);
+const statuses = (transaction: FakeTransaction): number[] =>
+  transaction.answers.map(({ response }) => response.status);
 const flowsOf = (sent: readonly Sent[]): string[] => sent.map(({ flow }) => flow.id);
 
 describe('who may call', () => {
@@ -61,7 +63,12 @@ describe('who may call', () => {
     expect((await call(edge, { uri: 'sip:x@elsewhere.test' })).answer.status).toBe(403);
     const route = 'Route: <sip:203.0.113.1;lr>\r\n';
     expect(edge.send(draft({ method: 'INVITE', uri: BOB, headers: route })).answer.status).toBe(403);
-    const inDialog = draft({ method: 'BYE', uri: 'sip:victim@203.0.113.1', to: '<sip:x@example.test>;tag=1', headers: 'Route: <sip:203.0.113.1;lr>\r\n' });
+    const inDialog = draft({
+      method: 'BYE',
+      uri: 'sip:victim@203.0.113.1',
+      to: '<sip:x@example.test>;tag=1',
+      headers: 'Route: <sip:203.0.113.1;lr>\r\n',
+    });
     expect(edge.send(inDialog).answer.status).toBe(403);
     expect(edge.front.sent).toHaveLength(0);
   });
@@ -80,7 +87,10 @@ describe('RFC 3261 §16.6 forwarding', () => {
       expect.stringMatching(/received=192\.0\.2\.1;rport=5062/) as string,
     ]);
     const recorded = request.recordRoutes();
-    expect(recorded.ok && recorded.value.map(({ uri }) => (uri.kind === 'sip' ? TOKENS.verify(uri.user ?? '')?.flow : ''))).toEqual(['t1', 'u0-c0000201-5062']);
+    expect(
+      recorded.ok &&
+        recorded.value.map(({ uri }) => (uri.kind === 'sip' ? TOKENS.verify(uri.user ?? '')?.flow : '')),
+    ).toEqual(['t1', 'u0-c0000201-5062']);
     expect(request.has('route')).toBe(false);
     expect(request.headers('p-asserted-identity')).toEqual([ALICE]);
     expect(request.has('proxy-authorization')).toBe(false);
@@ -99,12 +109,17 @@ describe('RFC 3261 §16.6 forwarding', () => {
   it('C10 Max-Forwards 0, Proxy-Require, a loop, an unknown method', async () => {
     const edge = await withBob(['t1']);
     expect(edge.send(draft({ method: 'INVITE', uri: BOB, maxForwards: 0 })).answer.status).toBe(483);
-    expect(edge.send(draft({ method: 'INVITE', uri: BOB, headers: 'Proxy-Require: gin\r\n' })).answer.status).toBe(420);
+    expect(
+      edge.send(draft({ method: 'INVITE', uri: BOB, headers: 'Proxy-Require: gin\r\n' })).answer.status,
+    ).toBe(420);
     await call(edge, { method: 'FOO' });
     const { request } = edge.front.last;
     expect(request.method).toBe('FOO');
     // It comes back as it was received, with our Via on top.
-    const vias = request.headers('via').map((via) => `Via: ${via}\r\n`).join('');
+    const vias = request
+      .headers('via')
+      .map((via) => `Via: ${via}\r\n`)
+      .join('');
     const original = edge.send(draft({ method: 'FOO', uri: BOB, to: `<${BOB}>` })).request;
     expect(original.requestUri).toBe(BOB);
     const loop = request.raw
@@ -122,11 +137,19 @@ describe('RFC 3261 §16.6 forwarding', () => {
     const edge = await withBob(['t1']);
     const uri = BOB;
     const nonce = nonceOf(edge.send(draft({ method: 'INVITE', uri, to: `<${uri}>` })).answer);
-    const message = draft({ method: 'INVITE', uri, to: `<${uri}>`, headers: authorization({ nonce, method: 'INVITE', uri, proxy: true }) });
+    const message = draft({
+      method: 'INVITE',
+      uri,
+      to: `<${uri}>`,
+      headers: authorization({ nonce, method: 'INVITE', uri, proxy: true }),
+    });
     edge.send(message);
     await settle();
     const ours = edge.front.last.request.headers('via')[0] ?? '';
-    const back = message.replace('Via: ', `Via: SIP/2.0/TCP 203.0.113.7;branch=z9hG4bKx\r\nVia: ${ours}\r\nVia: `);
+    const back = message.replace(
+      'Via: ',
+      `Via: SIP/2.0/TCP 203.0.113.7;branch=z9hG4bKx\r\nVia: ${ours}\r\nVia: `,
+    );
     expect(edge.send(back).answer.status).toBe(482);
   });
 });
@@ -188,7 +211,9 @@ describe('RFC 3261 §16.7 answers', () => {
     const transaction = await call(edge);
     edge.front.sent[0]?.answer(401, 'WWW-Authenticate: Digest realm="a", nonce="1"\r\n');
     edge.front.sent[1]?.answer(407, 'Proxy-Authenticate: Digest realm="b", nonce="2"\r\n');
-    expect(transaction.answer.has('www-authenticate') && transaction.answer.has('proxy-authenticate')).toBe(true);
+    expect(transaction.answer.has('www-authenticate') && transaction.answer.has('proxy-authenticate')).toBe(
+      true,
+    );
     const away = await withBob(['t1']);
     const other = await call(away);
     away.front.last.answer(503);
@@ -263,7 +288,8 @@ describe('RFC 3261 §16.7 answers', () => {
 });
 
 describe('inside a dialog', () => {
-  const route = (...flows: string[]): string => flows.map((flow) => `Route: ${uriOf(tokenOf(flow))}\r\n`).join('');
+  const route = (...flows: string[]): string =>
+    flows.map((flow) => `Route: ${uriOf(tokenOf(flow))}\r\n`).join('');
   const CALLER = 'u0-c0000201-5062';
   const inDialog = (method: string, routes: string): string =>
     draft({ method, uri: 'sip:bob@10.0.0.1:5060', to: `<${BOB}>;tag=t`, headers: routes });
@@ -294,7 +320,9 @@ describe('inside a dialog', () => {
     const edge = await withBob(['t1']);
     edge.front.flows.delete('t1');
     expect(edge.send(inDialog('BYE', route(CALLER, 't1'))).answer.status).toBe(430);
-    const forged = uriOf(new FlowTokens('another secret').sign({ edge: EDGE.id, epoch: EDGE.epoch, flow: 't1' }));
+    const forged = uriOf(
+      new FlowTokens('another secret').sign({ edge: EDGE.id, epoch: EDGE.epoch, flow: 't1' }),
+    );
     expect(edge.send(inDialog('BYE', `Route: ${forged}\r\n`)).answer.status).toBe(403);
   });
 

@@ -12,7 +12,9 @@ const uriOf = (flow: string, edge = EDGE): string =>
 async function ask(edge: World, change: Draft & { method: string; uri: string }): Promise<FakeTransaction> {
   const nonce = nonceOf(edge.send(draft(change)).answer);
   const { method, uri } = change;
-  const transaction = edge.send(draft({ ...change, headers: `${change.headers ?? ''}${authorization({ nonce, method, uri })}` }));
+  const transaction = edge.send(
+    draft({ ...change, headers: `${change.headers ?? ''}${authorization({ nonce, method, uri })}` }),
+  );
   await settle();
   return transaction;
 }
@@ -26,7 +28,9 @@ async function withAlice(): Promise<World> {
 describe('SUBSCRIBE and PUBLISH', () => {
   it('S01 without credentials: 401 complete, stateless', async () => {
     const edge = await withAlice();
-    const transaction = edge.send(draft({ method: 'SUBSCRIBE', uri: BOB, headers: 'Event: message-summary\r\n' }));
+    const transaction = edge.send(
+      draft({ method: 'SUBSCRIBE', uri: BOB, headers: 'Event: message-summary\r\n' }),
+    );
     expect(transaction.answer.status).toBe(401);
     expect(transaction.answer.headers('www-authenticate')).toHaveLength(3);
     expect(transaction.answers[0]?.stateless).toBe(true);
@@ -35,7 +39,12 @@ describe('SUBSCRIBE and PUBLISH', () => {
 
   it('S02 goes to presence with Record-Route and identity, and its answer comes back', async () => {
     const edge = await withAlice();
-    const transaction = await ask(edge, { method: 'SUBSCRIBE', uri: BOB, to: `<${BOB}>`, headers: 'Event: presence\r\n' });
+    const transaction = await ask(edge, {
+      method: 'SUBSCRIBE',
+      uri: BOB,
+      to: `<${BOB}>`,
+      headers: 'Event: presence\r\n',
+    });
     const inner = edge.presence.only;
     expect(inner.header('record-route')).toBe(uriOf(CALLER));
     expect(inner.header('p-asserted-identity')).toBe('<sip:alice@example.test>');
@@ -49,7 +58,12 @@ describe('SUBSCRIBE and PUBLISH', () => {
   it('S04 E18 a refresh to the Contact of presence, which has our address, goes to presence', async () => {
     const edge = await withAlice();
     const uri = 'sip:3.abcdef@198.51.100.1:5060;transport=tcp';
-    await ask(edge, { method: 'SUBSCRIBE', uri, to: `<${BOB}>;tag=3.abcdef`, headers: `Route: ${uriOf(CALLER)}\r\nEvent: presence\r\n` });
+    await ask(edge, {
+      method: 'SUBSCRIBE',
+      uri,
+      to: `<${BOB}>;tag=3.abcdef`,
+      headers: `Route: ${uriOf(CALLER)}\r\nEvent: presence\r\n`,
+    });
     expect(edge.presence.only.requestUri).toBe(uri);
     expect(edge.presence.only.has('route')).toBe(false);
   });
@@ -60,7 +74,9 @@ describe('SUBSCRIBE and PUBLISH', () => {
     const refresh = { method: 'SUBSCRIBE', uri, to: `<${BOB}>;tag=3.abcdef` };
     const nonce = nonceOf(edge.send(draft(refresh)).answer);
     edge.hand.turn(3_600_001);
-    const { answer } = edge.send(draft({ ...refresh, headers: authorization({ nonce, method: 'SUBSCRIBE', uri }) }));
+    const { answer } = edge.send(
+      draft({ ...refresh, headers: authorization({ nonce, method: 'SUBSCRIBE', uri }) }),
+    );
     expect(answer.status).toBe(401);
     expect(answer.header('www-authenticate')).toContain('stale=true');
     expect(edge.presence.requests).toHaveLength(0);
@@ -74,7 +90,10 @@ describe('SUBSCRIBE and PUBLISH', () => {
 
   it('R11 a resource of another domain is refused', async () => {
     const edge = await withAlice();
-    expect(edge.send(draft({ method: 'SUBSCRIBE', uri: 'sip:x@elsewhere.test', from: '<sip:x@elsewhere.test>' })).answer.status).toBe(403);
+    expect(
+      edge.send(draft({ method: 'SUBSCRIBE', uri: 'sip:x@elsewhere.test', from: '<sip:x@elsewhere.test>' }))
+        .answer.status,
+    ).toBe(403);
   });
 
   it('B21 presence away: 503 with Retry-After', async () => {
@@ -88,9 +107,13 @@ describe('SUBSCRIBE and PUBLISH', () => {
 /** A request as presence sends it to the edge. */
 function fromInside(method: string, routes: string, change: Draft = {}): string {
   return draft({
-    method, uri: 'sip:alice@10.0.0.7:5060', to: '<sip:alice@example.test>;tag=w1', from: `<${BOB}>`,
+    method,
+    uri: 'sip:alice@10.0.0.7:5060',
+    to: '<sip:alice@example.test>;tag=w1',
+    from: `<${BOB}>`,
     via: `SIP/2.0/TCP 10.9.9.3:5080;branch=${change.branch ?? `z9hG4bKp${routes.length.toString()}${method}`}`,
-    headers: `${routes}Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nX-Rollcall-Test: x\r\n`, ...change,
+    headers: `${routes}Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nX-Rollcall-Test: x\r\n`,
+    ...change,
   });
 }
 
@@ -101,7 +124,9 @@ describe('requests from inside', () => {
     const { request, flow } = edge.front.last;
     expect(flow.id).toBe(CALLER);
     expect(request.requestUri).toBe('sip:alice@10.0.0.7:5060');
-    expect(request.headers('via')[0]).toMatch(/^SIP\/2\.0\/UDP 198\.51\.100\.1:5060;branch=z9hG4bK[^;]+;rport$/);
+    expect(request.headers('via')[0]).toMatch(
+      /^SIP\/2\.0\/UDP 198\.51\.100\.1:5060;branch=z9hG4bK[^;]+;rport$/,
+    );
     expect(request.raw).not.toMatch(/^(Route|Traceparent|X-Rollcall)/im);
     expect(request.has('record-route')).toBe(false);
     edge.front.last.answer(200);
@@ -111,8 +136,15 @@ describe('requests from inside', () => {
 
   it('E06 a flow that is gone, another edge or a forged token is 430', async () => {
     const edge = await withAlice();
-    const forged = new FlowTokens('another secret').sign({ ...{ edge: EDGE.id, epoch: EDGE.epoch }, flow: CALLER });
-    const routes = [uriOf('t77'), uriOf(CALLER, { id: 'edge-2', epoch: 1 }), `<sip:${forged}@198.51.100.1:5060;lr>`];
+    const forged = new FlowTokens('another secret').sign({
+      ...{ edge: EDGE.id, epoch: EDGE.epoch },
+      flow: CALLER,
+    });
+    const routes = [
+      uriOf('t77'),
+      uriOf(CALLER, { id: 'edge-2', epoch: 1 }),
+      `<sip:${forged}@198.51.100.1:5060;lr>`,
+    ];
     for (const route of routes) {
       const [reply] = edge.inner(fromInside('NOTIFY', `Route: ${route}\r\n`));
       expect(reply?.status === 430 || edge.front.sent.length === 1).toBe(true);

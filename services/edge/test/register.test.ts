@@ -21,7 +21,8 @@ async function answer(edge: World, change: Partial<AnswerOptions> = {}): Promise
   return transaction;
 }
 
-const isStale = (transaction: FakeTransaction): boolean => (transaction.answer.header('www-authenticate') ?? '').includes('stale=true');
+const isStale = (transaction: FakeTransaction): boolean =>
+  (transaction.answer.header('www-authenticate') ?? '').includes('stale=true');
 
 describe('REGISTER without credentials', () => {
   it('R01 gets 401 with one challenge for each algorithm, strongest first, and leaves no state', async () => {
@@ -31,9 +32,13 @@ describe('REGISTER without credentials', () => {
     expect(reply.status).toBe(401);
     const challenges = reply.headers('www-authenticate');
     expect(challenges.map((value) => /algorithm=([A-Z0-9-]+)/.exec(value)?.[1])).toEqual([...ALGORITHMS]);
-    for (const value of challenges) expect(value).toMatch(/^Digest realm="example\.test", qop="auth", .*nonce="[^"]+"$/);
+    for (const value of challenges)
+      expect(value).toMatch(/^Digest realm="example\.test", qop="auth", .*nonce="[^"]+"$/);
     expect(new Set(challenges.map((value) => /nonce="([^"]+)"/.exec(value)?.[1])).size).toBe(1);
-    expect(reply.to()).toMatchObject({ ok: true, value: { tag: expect.stringMatching(/^[a-z0-9]+$/) as string } });
+    expect(reply.to()).toMatchObject({
+      ok: true,
+      value: { tag: expect.stringMatching(/^[a-z0-9]+$/) as string },
+    });
     expect(transaction.answers[0]?.stateless).toBe(true);
     expect(edge.registrar.requests).toHaveLength(0);
     expect(edge.store.lookups).toBe(0);
@@ -43,7 +48,10 @@ describe('REGISTER without credentials', () => {
   it('R01 E02 the Via comes back with received and rport', async () => {
     const edge = await withAlice();
     const via = edge.send(draft()).answer.topVia();
-    expect(via).toMatchObject({ ok: true, value: { host: '192.0.2.99', received: '192.0.2.1', rport: 5062 } });
+    expect(via).toMatchObject({
+      ok: true,
+      value: { host: '192.0.2.99', received: '192.0.2.1', rport: 5062 },
+    });
   });
 
   it('RFC 3261 §8.2.7 a retransmission gets the same To-tag', async () => {
@@ -59,7 +67,12 @@ describe('REGISTER without credentials', () => {
 
   it('RFC 8760 §2.7 an empty nonce is answered by a challenge', async () => {
     const edge = await withAlice();
-    const reply = edge.send(draft({ headers: 'Authorization: Digest username="alice", realm="example.test", nonce="", uri="sip:example.test", response=""\r\n' }));
+    const reply = edge.send(
+      draft({
+        headers:
+          'Authorization: Digest username="alice", realm="example.test", nonce="", uri="sip:example.test", response=""\r\n',
+      }),
+    );
     expect(reply.answer.status).toBe(401);
   });
 });
@@ -80,7 +93,11 @@ describe('REGISTER with credentials', () => {
       const path = inner.paths();
       expect(path).toMatchObject({ ok: true, value: [{ uri: { host: '198.51.100.1', port: 5060 } }] });
       const token = /^<sip:([^@]+)@198\.51\.100\.1:5060;lr;ob>$/.exec(inner.header('path') ?? '')?.[1] ?? '';
-      expect(new FlowTokens(SECRET).verify(token)).toEqual({ edge: EDGE.id, epoch: EDGE.epoch, flow: 'u0-c0000201-5062' });
+      expect(new FlowTokens(SECRET).verify(token)).toEqual({
+        edge: EDGE.id,
+        epoch: EDGE.epoch,
+        flow: 'u0-c0000201-5062',
+      });
       expect(edge.registrar.requests[0]?.key).toBe('sip:alice@example.test');
 
       edge.registrar.answer(200, 'Contact: <sip:alice@192.0.2.99:5062>;expires=3600\r\n');
@@ -177,7 +194,9 @@ describe('REGISTER with credentials', () => {
 
   it('E17 P18 an Authorization that does not end is a bad request', async () => {
     const edge = await withAlice();
-    expect(edge.send(draft({ headers: 'Authorization: Digest username="alice, realm="x\r\n' })).answer.status).toBe(400);
+    expect(
+      edge.send(draft({ headers: 'Authorization: Digest username="alice, realm="x\r\n' })).answer.status,
+    ).toBe(400);
   });
 
   it('E17 P1 an RFC 2069 answer is taken once for its nonce, and refused by a switch', async () => {
@@ -262,7 +281,11 @@ describe('the trust boundary', () => {
   it('E17 P3 a preloaded Route to ourselves is popped, one to elsewhere refused', async () => {
     const edge = await withAlice();
     const nonce = challenge(edge);
-    edge.send(draft({ headers: `Route: <sip:198.51.100.1;lr>\r\nRoute: <sip:example.test;lr>\r\n${authorization({ nonce })}` }));
+    edge.send(
+      draft({
+        headers: `Route: <sip:198.51.100.1;lr>\r\nRoute: <sip:example.test;lr>\r\n${authorization({ nonce })}`,
+      }),
+    );
     await settle();
     expect(edge.registrar.only.has('route')).toBe(false);
     expect(edge.send(draft({ headers: 'Route: <sip:203.0.113.1;lr>\r\n' })).answer.status).toBe(403);

@@ -6,7 +6,14 @@ import { StoreUnavailable } from '@rollcall/location';
 import type { Aor, Binding, BindingId, Domain, EdgeLease, LocationSnapshot, User } from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
-import type { ClientTransactionUser, Endpoint, Flow, ServerTransaction, SipFront, TransportName } from '@rollcall/sip-transaction';
+import type {
+  ClientTransactionUser,
+  Endpoint,
+  Flow,
+  ServerTransaction,
+  SipFront,
+  TransportName,
+} from '@rollcall/sip-transaction';
 import { createCore } from '../src/core.ts';
 import type { CoreOptions, EdgeCore } from '../src/core.ts';
 import type { InnerLink, InnerOutcome } from '../src/ports.ts';
@@ -106,7 +113,10 @@ export class Sent {
   ) {}
 
   answer(status: number, headers = ''): void {
-    const vias = this.request.headers('via').map((via) => `Via: ${via}\r\n`).join('');
+    const vias = this.request
+      .headers('via')
+      .map((via) => `Via: ${via}\r\n`)
+      .join('');
     const to = this.request.header('to') ?? '';
     const tag = status === 100 || to.includes('tag=') ? '' : `;tag=${this.flow.id}`;
     this.user.onResponse(
@@ -135,7 +145,11 @@ export class FakeFront implements SipFront {
     return Promise.resolve();
   }
 
-  open(id: string, transport: TransportName = 'udp', remote: Endpoint = { address: '192.0.2.1', port: 5062 }): FakeFlow {
+  open(
+    id: string,
+    transport: TransportName = 'udp',
+    remote: Endpoint = { address: '192.0.2.1', port: 5062 },
+  ): FakeFlow {
     const flow = new FakeFlow(id, transport, remote);
     this.flows.set(id, flow);
     return flow;
@@ -149,10 +163,20 @@ export class FakeFront implements SipFront {
     return this.open(`${transport}:${remote.address}:${String(remote.port)}`, transport, remote);
   }
 
-  request(flow: Flow, _method: string, _branch: string, message: string, user: ClientTransactionUser): { cancel: () => void } {
-    const sent = new Sent(flow as FakeFlow, request(message), user);
+  request(
+    flow: Flow,
+    _method: string,
+    _branch: string,
+    message: string,
+    user: ClientTransactionUser,
+  ): { cancel: () => void } {
+    const sent = new Sent(this.flows.get(flow.id) ?? this.open(flow.id), request(message), user);
     this.sent.push(sent);
-    return { cancel: () => { sent.cancelled = true; } };
+    return {
+      cancel: () => {
+        sent.cancelled = true;
+      },
+    };
   }
 
   /** The request sent last. */
@@ -164,7 +188,11 @@ export class FakeFront implements SipFront {
 }
 
 export class FakeLink implements InnerLink {
-  readonly requests: { readonly key: string; readonly request: SipRequest; readonly done: (outcome: InnerOutcome) => void }[] = [];
+  readonly requests: {
+    readonly key: string;
+    readonly request: SipRequest;
+    readonly done: (outcome: InnerOutcome) => void;
+  }[] = [];
 
   request(key: string, _branch: string, message: string, done: (outcome: InnerOutcome) => void): void {
     this.requests.push({ key, request: request(message), done });
@@ -173,15 +201,23 @@ export class FakeLink implements InnerLink {
   /** The only request that came; throws when there is none or more. */
   get only(): SipRequest {
     const [first, ...more] = this.requests;
-    if (first === undefined || more.length > 0) throw new Error(`${String(this.requests.length)} inner requests`);
+    if (first === undefined || more.length > 0)
+      throw new Error(`${String(this.requests.length)} inner requests`);
     return first.request;
   }
 
   answer(status: number, headers = ''): void {
     const last = this.requests.at(-1);
     if (last === undefined) throw new Error('no inner request');
-    const copied = ['via', 'from', 'to', 'call-id', 'cseq'].flatMap((name) => last.request.headers(name).map((value) => `${name}: ${value}\r\n`));
-    last.done({ kind: 'response', response: response(`SIP/2.0 ${String(status)} Inner\r\n${copied.join('')}${headers}Content-Length: 0\r\n\r\n`) });
+    const copied = ['via', 'from', 'to', 'call-id', 'cseq'].flatMap((name) =>
+      last.request.headers(name).map((value) => `${name}: ${value}\r\n`),
+    );
+    last.done({
+      kind: 'response',
+      response: response(
+        `SIP/2.0 ${String(status)} Inner\r\n${copied.join('')}${headers}Content-Length: 0\r\n\r\n`,
+      ),
+    });
   }
 }
 
@@ -190,13 +226,22 @@ export class FakeStore {
   away = false;
   lookups = 0;
   readonly userList: User[] = [];
-  readonly domainList: Domain[] = [{ name: 'example.test', aliases: ['example.alias'] }, { name: 'other.test' }];
+  readonly domainList: Domain[] = [
+    { name: 'example.test', aliases: ['example.alias'] },
+    { name: 'other.test' },
+  ];
   readonly leases = new Map<string, EdgeLease>();
   readonly bindings = new Map<string, Binding[]>();
   readonly #listeners: ((aor: Aor | undefined) => void)[] = [];
 
   addUser(name: string, password: string, domain = 'example.test'): User {
-    const user: User = { aor: `sip:${name}@${domain}` as Aor, authUser: name, realm: domain, ha1: ha1Set(name, domain, password), enabled: true };
+    const user: User = {
+      aor: `sip:${name}@${domain}` as Aor,
+      authUser: name,
+      realm: domain,
+      ha1: ha1Set(name, domain, password),
+      enabled: true,
+    };
     this.userList.push(user);
     return user;
   }
@@ -210,7 +255,8 @@ export class FakeStore {
   }
 
   readonly users = {
-    find: (aor: Aor): Promise<User | undefined> => this.#ask(() => this.userList.find((user) => user.aor === aor)),
+    find: (aor: Aor): Promise<User | undefined> =>
+      this.#ask(() => this.userList.find((user) => user.aor === aor)),
     findByCredentials: (realm: string, name: string): Promise<User | undefined> => {
       this.lookups += 1;
       return this.#ask(() => this.userList.find((user) => user.realm === realm && user.authUser === name));
@@ -219,12 +265,18 @@ export class FakeStore {
       this.#listeners.push(listener);
       return () => undefined;
     },
-    domains: { list: (): Promise<readonly Domain[]> => this.#ask(() => this.domainList), onChange: () => () => undefined },
+    domains: {
+      list: (): Promise<readonly Domain[]> => this.#ask(() => this.domainList),
+      onChange: () => () => undefined,
+    },
   };
 
-  readonly leaseSource = { find: (id: string): Promise<EdgeLease | undefined> => this.#ask(() => this.leases.get(id)) };
+  readonly leaseSource = {
+    find: (id: string): Promise<EdgeLease | undefined> => this.#ask(() => this.leases.get(id)),
+  };
   readonly location = {
-    read: (aor: Aor): Promise<LocationSnapshot> => this.#ask(() => ({ version: 1, bindings: this.bindings.get(aor) ?? [] })),
+    read: (aor: Aor): Promise<LocationSnapshot> =>
+      this.#ask(() => ({ version: 1, bindings: this.bindings.get(aor) ?? [] })),
   };
 }
 
@@ -252,12 +304,29 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const core = createCore(
     {
-      front, registrar, presence, users: store.users, location: store.location, storeClock: hand, leases: store.leaseSource,
-      clock: hand, timers: hand, random: () => 0.5, trace: () => undefined, log,
+      front,
+      registrar,
+      presence,
+      users: store.users,
+      location: store.location,
+      storeClock: hand,
+      leases: store.leaseSource,
+      clock: hand,
+      timers: hand,
+      random: () => 0.5,
+      trace: () => undefined,
+      log,
     },
     {
-      edge: EDGE, inner: INNER, secret: SECRET, algorithms: ['SHA-512-256', 'SHA-256', 'MD5'], nonceLifetimeMs: 3_600_000, nonceLimit: 1_000,
-      userCacheLimit: 1_000, digest: { allowRfc2069: true, digestUri: 'equivalent' }, ...change,
+      edge: EDGE,
+      inner: INNER,
+      secret: SECRET,
+      algorithms: ['SHA-512-256', 'SHA-256', 'MD5'],
+      nonceLifetimeMs: 3_600_000,
+      nonceLimit: 1_000,
+      userCacheLimit: 1_000,
+      digest: { allowRfc2069: true, digestUri: 'equivalent' },
+      ...change,
     },
   );
   core.own.add(ADVERTISED);
@@ -265,7 +334,12 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
   await settle();
   const phone = front.open('u0-c0000201-5062');
   return {
-    core, front, store, registrar, presence, hand,
+    core,
+    front,
+    store,
+    registrar,
+    presence,
+    hand,
     send(message, flow = phone) {
       const transaction = new FakeTransaction(request(message), flow);
       if (transaction.request.method === 'ACK') core.onRequest.onAck(transaction.request, flow);
@@ -317,7 +391,8 @@ export interface Draft {
 export function draft(change: Draft = {}): string {
   serial += 1;
   const method = change.method ?? 'REGISTER';
-  const via = change.via ?? `SIP/2.0/UDP 192.0.2.99:5062;branch=${change.branch ?? `z9hG4bKt${String(serial)}`};rport`;
+  const via =
+    change.via ?? `SIP/2.0/UDP 192.0.2.99:5062;branch=${change.branch ?? `z9hG4bKt${String(serial)}`};rport`;
   return (
     `${method} ${change.uri ?? 'sip:example.test'} SIP/2.0\r\nVia: ${via}\r\nMax-Forwards: ${String(change.maxForwards ?? 70)}\r\n` +
     `From: ${change.from ?? '<sip:alice@example.test>'};tag=f1\r\nTo: ${change.to ?? '<sip:alice@example.test>'}\r\n` +
@@ -341,15 +416,34 @@ export interface AnswerOptions {
 
 /** An Authorization line (RFC 7616 §3.4). */
 export function authorization(options: AnswerOptions): string {
-  const { username = 'alice', password = 'secret', realm = 'example.test', uri = 'sip:example.test', method = 'REGISTER' } = options;
+  const {
+    username = 'alice',
+    password = 'secret',
+    realm = 'example.test',
+    uri = 'sip:example.test',
+    method = 'REGISTER',
+  } = options;
   const { algorithm = 'MD5', nc = '00000001', nonce } = options;
   const h = (text: string): string => hashOctets(algorithm, text);
-  const response = h(`${h(`${username}:${realm}:${password}`)}:${nonce}:${nc}:c1:auth:${h(`${method}:${uri}`)}`);
+  const response = h(
+    `${h(`${username}:${realm}:${password}`)}:${nonce}:${nc}:c1:auth:${h(`${method}:${uri}`)}`,
+  );
   const params: Record<string, string | undefined> = {
-    username: `"${username}"`, realm: `"${realm}"`, nonce: `"${nonce}"`, uri: `"${uri}"`, response: `"${response}"`, algorithm, qop: 'auth', nc, cnonce: '"c1"',
+    username: `"${username}"`,
+    realm: `"${realm}"`,
+    nonce: `"${nonce}"`,
+    uri: `"${uri}"`,
+    response: `"${response}"`,
+    algorithm,
+    qop: 'auth',
+    nc,
+    cnonce: '"c1"',
     ...options.replace,
   };
-  const text = Object.entries(params).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value ?? ''}`).join(', ');
+  const text = Object.entries(params)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${value ?? ''}`)
+    .join(', ');
   return `${options.proxy === true ? 'Proxy-Authorization' : 'Authorization'}: Digest ${text}\r\n`;
 }
 
@@ -365,7 +459,15 @@ export function nonceOf(answer: SipResponse): string {
 export function binding(contact: string, path: readonly string[], change: Partial<Binding> = {}): Binding {
   const at = epochMs(Date.UTC(2026, 5, 1, 11));
   return {
-    id: contact as BindingId, contact, params: '', callId: 'r1', cseq: 1, path, registeredAt: at, refreshedAt: at,
-    expiresAt: epochMs(Date.UTC(2026, 5, 1, 14)), ...change,
+    id: contact as BindingId,
+    contact,
+    params: '',
+    callId: 'r1',
+    cseq: 1,
+    path,
+    registeredAt: at,
+    refreshedAt: at,
+    expiresAt: epochMs(Date.UTC(2026, 5, 1, 14)),
+    ...change,
   };
 }

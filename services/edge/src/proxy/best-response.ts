@@ -37,7 +37,8 @@ export function otherChallenges(chosen: Candidate, candidates: readonly Candidat
   if (chosen.status !== 401 && chosen.status !== 407) return '';
   let lines = '';
   for (const { status, response } of candidates) {
-    if (response === undefined || response === chosen.response || (status !== 401 && status !== 407)) continue;
+    if (response === undefined || response === chosen.response || (status !== 401 && status !== 407))
+      continue;
     for (const value of response.headers('www-authenticate')) lines += `WWW-Authenticate: ${value}\r\n`;
     for (const value of response.headers('proxy-authenticate')) lines += `Proxy-Authenticate: ${value}\r\n`;
   }

@@ -68,7 +68,8 @@ export class CallProxy {
       return;
     }
     const realm = fromRealm(transaction, deps.domains) ?? realmOf(transaction, deps.domains);
-    if (realm === undefined) deps.replies.refuse(transaction, deps.domains.ready ? 'foreignDomain' : 'storeAway');
+    if (realm === undefined)
+      deps.replies.refuse(transaction, deps.domains.ready ? 'foreignDomain' : 'storeAway');
     else deps.authenticator.authenticate(transaction, realm, 'proxy', this.#proved);
   }
 
@@ -97,7 +98,16 @@ export class CallProxy {
         return;
       }
       const upstream = new OuterUpstream(transaction, replies, identity);
-      this.#start(upstream, [[{ onward: routing, resolve: (done) => { done(hop); } }]]);
+      this.#start(upstream, [
+        [
+          {
+            onward: routing,
+            resolve: (done) => {
+              done(hop);
+            },
+          },
+        ],
+      ]);
     });
   }
 
@@ -132,19 +142,21 @@ export class CallProxy {
   /** RFC 3261 §16.5: 404 for what does not exist, 480 for whom nobody has registered. */
   async #fork(transaction: ServerTransaction, aor: Aor, identity: string): Promise<void> {
     const { location, storeClock, findUser, replies, names, egress } = this.deps;
-    let cancelled = false;
+    const caller = { gone: false };
     transaction.onCancel = () => {
-      cancelled = true;
+      caller.gone = true;
     };
     const { bindings } = await location.read(aor);
     const groups: Target[][] = [];
     for (const group of groupByQ(bindings, storeClock.now())) {
-      const targets = group.map((binding) => targetOf(binding, names, egress)).filter((target) => target !== undefined);
+      const targets = group
+        .map((binding) => targetOf(binding, names, egress))
+        .filter((target) => target !== undefined);
       if (targets.length > 0) groups.push(targets);
     }
     const known = groups.length > 0 || (await findUser(aor)) !== undefined;
     const upstream = new OuterUpstream(transaction, replies, identity);
-    if (cancelled) upstream.fail(487, 'Request Terminated');
+    if (caller.gone) upstream.fail(487, 'Request Terminated');
     else if (groups.length > 0) this.#start(upstream, groups);
     else upstream.refuse(known ? 'nobodyRegistered' : 'notFound');
   }

@@ -38,7 +38,18 @@ export interface Origin {
  * Requests that never make a dialog: RFC 3261 §16.6 step 4 wants Record-Route on all others, those of unknown methods
  * included.
  */
-const NO_DIALOG = new Set(['MESSAGE', 'OPTIONS', 'PUBLISH', 'REGISTER', 'INFO', 'ACK', 'BYE', 'CANCEL', 'PRACK', 'UPDATE']);
+const NO_DIALOG = new Set([
+  'MESSAGE',
+  'OPTIONS',
+  'PUBLISH',
+  'REGISTER',
+  'INFO',
+  'ACK',
+  'BYE',
+  'CANCEL',
+  'PRACK',
+  'UPDATE',
+]);
 
 /** Finds next hops and composes what is sent there (RFC 3261 §16.6, RFC 5626 §5.3). */
 export class Egress {
@@ -64,7 +75,9 @@ export class Egress {
         const flow = inner === undefined ? undefined : this.front.connect('tcp', inner);
         done(flow === undefined ? undefined : { flow, inner: true });
       },
-      () => { done(undefined); },
+      () => {
+        done(undefined);
+      },
     );
   }
 
@@ -90,7 +103,11 @@ export class Egress {
     return edit(request, {
       prepend: lines,
       maxForwards: nextMaxForwards(request),
-      remove: [...notCrossing(request, crossing), 'route', ...(origin.identity === '' ? [] : ['proxy-authorization'])],
+      remove: [
+        ...notCrossing(request, crossing),
+        'route',
+        ...(origin.identity === '' ? [] : ['proxy-authorization']),
+      ],
       requestUri: onward.requestUri,
       topVia: origin.topVia,
     });

@@ -70,7 +70,10 @@ export class ResponseContext {
   }
 
   start(): void {
-    if (this.#invite) this.upstream.onCancel(() => { this.#cancel(); });
+    if (this.#invite)
+      this.upstream.onCancel(() => {
+        this.#cancel();
+      });
     this.#nextGroup();
   }
 
@@ -116,7 +119,9 @@ export class ResponseContext {
     // All are counted before the first is sent: one may fail while it is being sent.
     this.#branches.push(...started.map(({ branch }) => branch));
     for (const { target, branch } of started) {
-      target.resolve((hop) => { this.#launch(branch, target, hop); });
+      target.resolve((hop) => {
+        this.#launch(branch, target, hop);
+      });
     }
   }
 
@@ -150,7 +155,8 @@ export class ResponseContext {
       return;
     }
     if (best.status === 503) this.upstream.refuse('failure');
-    else if (best.response !== undefined) this.#pass(best.status, best.response, otherChallenges(best, this.#candidates));
+    else if (best.response !== undefined)
+      this.#pass(best.status, best.response, otherChallenges(best, this.#candidates));
     // RFC 4320 §4.2: no 408 to a non-INVITE; its client has given up by itself.
     else if (best.status === 408 && this.#invite) this.upstream.fail(408, 'Request Timeout');
     else this.upstream.refuse('nobodyRegistered');
@@ -198,7 +204,9 @@ export class ResponseContext {
   #startTimer(branch: Branch, ms: number): void {
     if (!this.#invite || branch.over) return;
     if (branch.timer !== undefined) this.deps.timers.stop(branch.timer);
-    branch.timer = this.deps.timers.start(ms, () => { this.#expire(branch); });
+    branch.timer = this.deps.timers.start(ms, () => {
+      this.#expire(branch);
+    });
   }
 
   #end(branch: Branch): void {

@@ -37,7 +37,9 @@ export function targetOf(binding: Binding, names: FlowNames, egress: Egress): Ta
   if (ref === undefined) return undefined;
   return {
     onward: { requestUri: binding.contact, route: first, rest },
-    resolve: (done) => { egress.resolve(ref, done); },
+    resolve: (done) => {
+      egress.resolve(ref, done);
+    },
   };
 }
 
@@ -47,19 +49,27 @@ function directTarget(contact: string, egress: Egress): Target | undefined {
   if (address === undefined) return undefined;
   return {
     onward: { requestUri: contact, route: undefined, rest: [] },
-    resolve: (done) => { done(egress.direct(address.transport, address.address, address.port)); },
+    resolve: (done) => {
+      done(egress.direct(address.transport, address.address, address.port));
+    },
   };
 }
 
 const IP_LITERAL = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\])$/;
 
 /** The transport address that a URI with a literal host names; undefined for names, which are not looked up. */
-export function addressOf(text: string): { transport: TransportName; address: string; port: number } | undefined {
+export function addressOf(
+  text: string,
+): { transport: TransportName; address: string; port: number } | undefined {
   const uri = parseUri(text);
   if (!uri.ok || uri.value.kind !== 'sip' || !IP_LITERAL.test(uri.value.host)) return undefined;
   const { host, port, params } = uri.value;
   const transport = params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
-  return { transport, address: host.startsWith('[') ? host.slice(1, -1) : host, port: port ?? DEFAULT_SIP_PORT };
+  return {
+    transport,
+    address: host.startsWith('[') ? host.slice(1, -1) : host,
+    port: port ?? DEFAULT_SIP_PORT,
+  };
 }
 
 /** The user part of `<sip:user@host…>`, as the edge writes it. */

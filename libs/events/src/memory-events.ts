@@ -76,14 +76,9 @@ export class MemoryEvents
     return Promise.resolve(ids.map((id) => this.#subscriptions.get(id)));
   }
 
-  watchers(
-    resource: Aor,
-    after: SubscriptionId | undefined,
-    limit: number,
-  ): Promise<readonly SubscriptionId[]> {
+  watchers(resource: Aor, after?: SubscriptionId, limit = Infinity): Promise<readonly SubscriptionId[]> {
     const ids = [...(this.#watchers.get(resource) ?? [])].sort();
-    const rest = after === undefined ? ids : ids.filter((id) => id > after);
-    return Promise.resolve(rest.slice(0, limit));
+    return Promise.resolve(ids.filter((id) => after === undefined || id > after).slice(0, limit));
   }
 
   commit({ id, resource, expectedVersion, next }: SubscriptionCommit): Promise<SubscriptionOutcome> {

@@ -5,7 +5,8 @@ import type { Aor, BindingId, ChangeKind, LocationSnapshot } from '@rollcall/loc
 export type SubscriptionId = Brand<string, 'SubscriptionId'>;
 
 /** Where the delivery of NOTIFYs stands; the table is in `delivery.ts`. */
-export type DeliveryState = 'settled' | 'inFlight' | 'stale' | 'owing' | 'endOwed' | 'waiting' | 'parked' | 'ending';
+export type DeliveryState =
+  'settled' | 'inFlight' | 'stale' | 'owing' | 'endOwed' | 'waiting' | 'parked' | 'ending';
 
 /**
  * A subscription with its dialog, whole: any replica can answer for it (RFC 3261 §12, RFC 6665 §4.2.1).

@@ -17,12 +17,8 @@ export interface SubscriptionReader {
   read(id: SubscriptionId): Promise<StoredSubscription | undefined>;
   /** In the order asked; undefined for one that is gone. All of one shard. */
   readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]>;
-  /** Ids of the subscriptions to a resource, in id order after `after` (undefined: from the first), at most `limit`. */
-  watchers(
-    resource: Aor,
-    after: SubscriptionId | undefined,
-    limit: number,
-  ): Promise<readonly SubscriptionId[]>;
+  /** Ids of the subscriptions to a resource, in id order: those after `after`, at most `limit`; all without them. */
+  watchers(resource: Aor, after?: SubscriptionId, limit?: number): Promise<readonly SubscriptionId[]>;
 }
 
 export interface SubscriptionCommit {

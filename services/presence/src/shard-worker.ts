@@ -121,13 +121,9 @@ export class ShardWorker {
   }
 
   async #tell(work: ResourceWork): Promise<void> {
-    let after: SubscriptionId | undefined;
-    for (;;) {
-      const ids = await this.deps.store.watchers(work.resource, after, PAGE);
-      if (ids.length > 0) await this.#tellPage(work, ids);
-      if (ids.length < PAGE) return;
-      after = ids.at(-1);
-    }
+    const ids = await this.deps.store.watchers(work.resource);
+    for (let start = 0; start < ids.length; start += PAGE)
+      await this.#tellPage(work, ids.slice(start, start + PAGE));
   }
 
   /**

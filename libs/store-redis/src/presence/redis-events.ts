@@ -84,8 +84,8 @@ export class RedisEvents
 
   async watchers(
     resource: Aor,
-    after: SubscriptionId | undefined,
-    limit: number,
+    after?: SubscriptionId,
+    limit = Infinity,
   ): Promise<readonly SubscriptionId[]> {
     const shard = shardOf(resource);
     const reply = await this.#client.command(shardSlot(shard), [
@@ -96,7 +96,7 @@ export class RedisEvents
     ]);
     const ids = listOf(reply).map((id) => textOf(id) as SubscriptionId);
     ids.sort();
-    return after === undefined ? ids.slice(0, limit) : ids.filter((id) => id > after).slice(0, limit);
+    return (after === undefined ? ids : ids.filter((id) => id > after)).slice(0, limit);
   }
 
   async commit({ id, resource, expectedVersion, next }: SubscriptionCommit): Promise<SubscriptionOutcome> {

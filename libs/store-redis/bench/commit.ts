@@ -33,7 +33,10 @@ const info = async (section: string): Promise<Map<string, string>> =>
 const redisPid = Number((await info('server')).get('process_id'));
 /** CPU seconds of the Redis process with all its threads. */
 const redisCpu = (): number => {
-  const fields = readFileSync(`/proc/${String(redisPid)}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  const fields =
+    readFileSync(`/proc/${String(redisPid)}/stat`, 'latin1')
+      .split(') ')[1]
+      ?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 };
 

@@ -18,7 +18,8 @@ export function printCursor({ ms, shard, sequence, index }: ChangePlace): string
 /** Throws `CursorTooOld` when the text is no cursor: whoever sent it starts anew. */
 export function readCursor(text: string): ChangePlace {
   const [ms = NaN, shard = NaN, sequence = NaN, index = NaN] = text.split('-').map((n) => parseInt(n, 36));
-  if (Number.isNaN(ms + shard + sequence + index)) throw new CursorTooOld('not a cursor of the change stream');
+  if (Number.isNaN(ms + shard + sequence + index))
+    throw new CursorTooOld('not a cursor of the change stream');
   return { ms, shard, sequence, index };
 }
 

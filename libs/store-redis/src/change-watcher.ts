@@ -54,7 +54,11 @@ export class ChangeWatcher implements LocationWatcher {
   #poll(positions: readonly string[]): Promise<Reply[]> {
     return Promise.all(
       positions.map((after, shard) =>
-        this.client.run(readScript, SHARD_SLOTS[shard] ?? 0, [keys.changes(shard), after, String(ENTRIES_A_READ)]),
+        this.client.run(readScript, SHARD_SLOTS[shard] ?? 0, [
+          keys.changes(shard),
+          after,
+          String(ENTRIES_A_READ),
+        ]),
       ),
     );
   }

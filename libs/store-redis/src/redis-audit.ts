@@ -40,7 +40,8 @@ function readRecord(reply: Reply): AuditRecord {
   const [id, flat] = listOf(reply);
   const fields = new Map<string, string>();
   const values = listOf(flat);
-  for (let i = 0; i + 1 < values.length; i += 2) fields.set(textOf(values[i]), fromOctets(textOf(values[i + 1])));
+  for (let i = 0; i + 1 < values.length; i += 2)
+    fields.set(textOf(values[i]), fromOctets(textOf(values[i + 1])));
   const cursor = textOf(id);
   const detail = fields.get('d');
   return {

@@ -29,7 +29,9 @@ const CHANGES_KEPT = 1000;
 const DIRTY_KEPT = 10_000;
 
 /** Redis Cluster slot of each shard. */
-export const SHARD_SLOTS: readonly number[] = Array.from({ length: SHARDS }, (_, n) => slotOf(shardKey(n, '')));
+export const SHARD_SLOTS: readonly number[] = Array.from({ length: SHARDS }, (_, n) =>
+  slotOf(shardKey(n, '')),
+);
 
 /** Told once, in a later turn, with either. The error is a `StoreUnavailable`, or a bug. */
 export type CommitDone = (error: Error | undefined, outcome: CommitOutcome | undefined) => void;
@@ -62,7 +64,11 @@ export class RedisLocation implements LocationReader, LocationWriter {
   commitThen(commit: Commit, done: CommitDone): void {
     const { aor, bindings, expectedVersion, changes } = commit;
     const version =
-      bindings.length === 0 ? 0 : expectedVersion === 0 ? firstVersion(this.clock.now()) : expectedVersion + 1;
+      bindings.length === 0
+        ? 0
+        : expectedVersion === 0
+          ? firstVersion(this.clock.now())
+          : expectedVersion + 1;
     const { first, last } = expirySpan(bindings);
     const record = version === 0 ? '' : printRecord(aor, version, first, bindings);
     const onlyRefreshes = version !== 0 && expectedVersion !== 0 && isRefresh(changes);

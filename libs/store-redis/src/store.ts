@@ -46,14 +46,13 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Makes a store without waiting for its connection: what is asked of it before it is up fails. */
-export function openStore(options: ClientOptions): Store {
+function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
   const client = new StoreClient(options);
   const clock = new RedisClock(client, SHARD_SLOTS[0] ?? 0);
   const records = new RedisLocation(client, clock);
   const due = new RedisDue(client);
   const watcher = new ChangeWatcher(client);
-  return {
+  const store: Store = {
     location: {
       read: (aor) => records.read(aor),
       commit: (commit) => records.commit(commit),
@@ -80,6 +79,12 @@ export function openStore(options: ClientOptions): Store {
       await client.close();
     },
   };
+  return { store, clock };
+}
+
+/** Makes a store without waiting for its connection: what is asked of it before it is up fails. */
+export function openStore(options: ClientOptions): Store {
+  return assemble(options).store;
 }
 
 /**
@@ -87,9 +92,8 @@ export function openStore(options: ClientOptions): Store {
  * runs on, `ready()` says so, and attempts never end. Throws `TypeError` when no address is given.
  */
 export async function connectStore(options: ClientOptions): Promise<Store> {
-  const store = openStore(options);
+  const { store, clock } = assemble(options);
   await store.client.settled();
-  // The first answers carry the time of the store already.
-  if (store.ready()) await (store.clock as RedisClock).learn();
+  await clock.learn();
   return store;
 }

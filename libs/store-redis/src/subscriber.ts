@@ -28,8 +28,8 @@ export class Subscriber {
   }
 
   /**
-   * Calls `onMessage` for each message; `onGap` when messages may have been missed: the link was lost, or has come back. Returns
-   * the function that ends it.
+   * Calls `onMessage` for each message; `onGap` when messages may have been missed: the listening begins, the link was lost, or has
+   * come back. Returns the function that ends it.
    */
   on(name: string, onMessage: (message: string) => void, onGap: () => void): () => void {
     const channel: Channel = { onMessage, onGap };
@@ -37,10 +37,13 @@ export class Subscriber {
     if (listeners === undefined) {
       listeners = new Set();
       this.#channels.set(name, listeners);
-      if (this.#hadLink) this.#redis?.subscribe(name).catch(() => this.#redis?.stream.destroy());
     }
     listeners.add(channel);
-    if (this.#redis === undefined && this.#retry === undefined && !this.#closed) this.#connect();
+    const redis = this.#redis;
+    if (redis !== undefined && this.#hadLink) {
+      // Subscribing anew to a channel is harmless, and its answer is the moment from which nothing is missed.
+      redis.subscribe(name).then(onGap, () => redis.stream.destroy());
+    } else if (redis === undefined && this.#retry === undefined && !this.#closed) this.#connect();
     return () => {
       listeners.delete(channel);
     };

@@ -46,7 +46,8 @@ export function printRecord(aor: Aor, version: number, first: number, bindings: 
 export function readRecord(aor: Aor, text: string): LocationSnapshot {
   if (text === '') return NO_RECORD;
   const version = readBase36(text, FORMAT.length, VERSION_END);
-  if (!text.startsWith(FORMAT) || Number.isNaN(version)) throw new RangeError('not a location record of a known format');
+  if (!text.startsWith(FORMAT) || Number.isNaN(version))
+    throw new RangeError('not a location record of a known format');
   const lines = text.slice(HEADER_END).split('\n');
   const bindings: Binding[] = [];
   const cursor = { at: 0 };

@@ -33,11 +33,20 @@ export class RedisClusterProcesses {
   }
 }
 
-async function form(links: readonly Redis[], nodes: readonly RedisProcess[], buses: readonly number[]): Promise<void> {
+async function form(
+  links: readonly Redis[],
+  nodes: readonly RedisProcess[],
+  buses: readonly number[],
+): Promise<void> {
   const share = Math.ceil(SLOTS / links.length);
   for (const [i, link] of links.entries()) {
     await link.call('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
-    await link.call('CLUSTER', 'ADDSLOTSRANGE', String(i * share), String(Math.min(SLOTS, (i + 1) * share) - 1));
+    await link.call(
+      'CLUSTER',
+      'ADDSLOTSRANGE',
+      String(i * share),
+      String(Math.min(SLOTS, (i + 1) * share) - 1),
+    );
   }
   for (const [i, node] of nodes.entries()) {
     await links[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(buses[i]));

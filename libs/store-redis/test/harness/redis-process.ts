@@ -63,6 +63,9 @@ export class RedisProcess {
     child.once('exit', () => process.removeListener('exit', kill));
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
+      child.once('exit', () => {
+        reject(new Error(`${BINARY} did not start`));
+      });
       this.#answers().then(resolve, reject);
     });
   }
@@ -70,7 +73,7 @@ export class RedisProcess {
   /** Ends the process at once; what it had not written is lost. */
   async kill(): Promise<void> {
     const child = this.#child;
-    if (child === undefined) return;
+    if (child === undefined || child.exitCode !== null) return;
     this.#child = undefined;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
@@ -97,7 +100,10 @@ export class RedisProcess {
   }
 
   async #answers(): Promise<void> {
-    const redis = new Redis(this.port, '127.0.0.1', { retryStrategy: () => POLL_MS, maxRetriesPerRequest: null });
+    const redis = new Redis(this.port, '127.0.0.1', {
+      retryStrategy: () => POLL_MS,
+      maxRetriesPerRequest: null,
+    });
     redis.on('error', () => undefined);
     const patience = sleep(START_PATIENCE_MS).then(() => {
       throw new Error(`${BINARY} on port ${String(this.port)} does not answer`);

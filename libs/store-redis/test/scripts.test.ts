@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+
+const scripts = new URL('../scripts/', import.meta.url);
+const sources = new URL('../src/', import.meta.url);
+const read = (file: URL): string => readFileSync(file, 'utf8');
+const files = (folder: URL, end: string): string[] =>
+  (readdirSync(folder, { recursive: true }) as string[]).filter((name) => name.endsWith(end));
+
+const typescript = files(sources, '.ts')
+  .map((name) => read(new URL(name, sources)))
+  .join('\n');
+
+describe.each(files(scripts, '.lua'))('%s', (name) => {
+  const source = read(new URL(name, scripts));
+  const lines = source.split('\n');
+  const body = lines.filter((line) => !line.startsWith('--')).join('\n');
+  const head = lines.filter((line) => line.startsWith('--')).join('\n');
+
+  test('is a Lua script of at most 80 lines that says its keys, arguments and reply', () => {
+    expect(lines[0]).toMatch(/^#!lua/);
+    expect(lines.length).toBeLessThanOrEqual(80);
+    expect(head).toMatch(/KEYS/);
+    expect(head).toMatch(/Reply/);
+  });
+
+  test('is wrapped with as many keys as it uses', () => {
+    const used = Math.max(...[...body.matchAll(/KEYS\[(\d+)\]/g)].map((match) => Number(match[1])));
+    const base = (name.split('/').at(-1) ?? '').replace('.lua', '');
+    const wrapped = new RegExp(
+      `(?:scripts/${base}\\.lua', import\\.meta\\.url\\), |script\\('${base}', )(\\d+)`,
+    ).exec(typescript);
+    // Presence and location each have a rearm: the folder tells them apart in the source.
+    const own = name.includes('/') ? new RegExp(`script\\('${base}', (\\d+)`).exec(typescript) : wrapped;
+    expect(Number(own?.[1])).toBe(used);
+  });
+});

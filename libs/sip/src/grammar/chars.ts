@@ -34,7 +34,15 @@ export const UNRESERVED = 1 << 12;
 /** digits, "*", "#", hex letters and visual separators of a telephone number (RFC 3966 §3) */
 export const PHONE = 1 << 13;
 
-const CLASSES = new Uint16Array(256);
+/** SP and HTAB */
+export const WSP = 1 << 14;
+/** What may stand between angle brackets: everything visible but ">" */
+export const BRACKETED = 1 << 15;
+/** What a header value may hold besides folds and quoted-pairs: everything but control characters, and HTAB */
+export const FIELD = 1 << 16;
+
+/** The classes of each octet; for the loops that look at every octet of a message. */
+export const CLASSES = new Uint32Array(256);
 
 function mark(flag: number, characters: string): void {
   for (let i = 0; i < characters.length; i += 1) {
@@ -57,9 +65,14 @@ mark(WORD, `${LETTERS}${DIGITS}-.!%*_+\`'~()<>:\\"/[]?{}`);
 mark(VALUE, `${LETTERS}${DIGITS}-.!%*_+\`'~[]:`);
 mark(PHONE, `${DIGITS}abcdefABCDEF*#-.()`);
 for (let code = 0x20; code < 0x100; code += 1) {
-  if (code !== 0x22 && code !== 0x5c && code !== 0x7f) CLASSES[code] = (CLASSES[code] ?? 0) | QDTEXT;
+  if (code === 0x7f) continue;
+  const character = String.fromCharCode(code);
+  mark(FIELD, character);
+  if (character !== '"' && character !== '\\') mark(QDTEXT, character);
+  if (character !== '>') mark(BRACKETED, character);
 }
-CLASSES[0x09] = (CLASSES[0x09] ?? 0) | QDTEXT;
+mark(QDTEXT | FIELD, '\t');
+mark(WSP, ' \t');
 
 /** True when the octet is in one of the classes of `flags`. */
 export const isIn = (code: number, flags: number): boolean => ((CLASSES[code] ?? 0) & flags) !== 0;

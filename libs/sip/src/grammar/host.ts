@@ -1,6 +1,6 @@
 /** host = hostname / IPv4address / IPv6reference (RFC 3261 §25.1) */
-import { octet } from './octets.ts';
-import { ALPHA, COLON, DIGIT, DOT, HEXDIG, HYPHEN, LBRACKET, RBRACKET, isIn } from './chars.ts';
+import { octet, octets } from './octets.ts';
+import { ALPHA, CLASSES, COLON, DIGIT, DOT, HEXDIG, HYPHEN, LBRACKET, RBRACKET, isIn } from './chars.ts';
 import { readDigits } from './scan.ts';
 
 /**
@@ -11,13 +11,16 @@ import { readDigits } from './scan.ts';
  */
 export function scanHost(at: number, end: number): number {
   if (octet(at) === LBRACKET) return scanIpv6Reference(at, end);
+  const text = octets;
+  const classes = CLASSES;
   let i = at;
   let label = at;
   let dots = 0;
   let letters = false;
   for (; i < end; i += 1) {
-    const code = octet(i);
-    if (isIn(code, ALPHA)) letters = true;
+    const code = text[i] ?? 0;
+    const kind = classes[code] ?? 0;
+    if ((kind & ALPHA) !== 0) letters = true;
     else if (code === DOT) {
       if (i === label || octet(i - 1) === HYPHEN) return ~i;
       const last = i + 1 >= end || !isIn(octet(i + 1), ALPHA | DIGIT);
@@ -27,7 +30,7 @@ export function scanHost(at: number, end: number): number {
       letters = false;
     } else if (code === HYPHEN) {
       if (i === label) return ~i;
-    } else if (!isIn(code, DIGIT)) break;
+    } else if ((kind & DIGIT) === 0) break;
   }
   if (i === label || octet(i - 1) === HYPHEN) return ~i;
   return letters || (dots === 3 && isIpv4(at, i)) ? i : ~at;

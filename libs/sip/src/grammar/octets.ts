@@ -7,10 +7,13 @@
  * one such place for all: whoever begins to scan calls `load` first, and no scanner calls anybody else's code.
  */
 
+import { CLASSES } from './chars.ts';
+
 /** Longest text that can be scanned: a head and a body of the largest size (see `LIMITS`), and some room. */
 export const CAPACITY = 160 * 1024;
 
-const octets = new Uint8Array(CAPACITY + 8);
+/** For the loops that look at every octet of a message. */
+export const octets = new Uint8Array(CAPACITY + 8);
 const view = Buffer.from(octets.buffer);
 const encoder = new TextEncoder();
 const WIDE = /[^\u0000-\u00ff]/;
@@ -36,3 +39,13 @@ function blankWide(text: string): void {
 
 /** The octet at an offset of the loaded text; 0 right after its end. */
 export const octet = (at: number): number => octets[at] ?? 0;
+
+/** Offset of the first octet in `[at, end)` that is in none of the classes; `end` when there is none. */
+export function span(at: number, end: number, flags: number): number {
+  // locals: an imported name would be looked up again for each octet
+  const text = octets;
+  const classes = CLASSES;
+  let i = at;
+  while (i < end && ((classes[text[i] ?? 0] ?? 0) & flags) !== 0) i += 1;
+  return i;
+}

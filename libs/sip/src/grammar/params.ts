@@ -4,8 +4,8 @@
  * Facts: one scan checks the grammar and leaves marks (offsets) for its caller, which must read them before the next
  * scan; the map of a `Params` is made only when somebody asks for it.
  */
-import { load, octet } from './octets.ts';
-import { COMMA, DQUOTE, EQUAL, PARAM, SEMI, TOKEN, VALUE, isIn } from './chars.ts';
+import { load, octet, span } from './octets.ts';
+import { COMMA, DQUOTE, EQUAL, PARAM, SEMI, TOKEN, VALUE } from './chars.ts';
 import { scanEscaped, scanQuoted, scanToken, skipLws, spells, unquote } from './scan.ts';
 
 /** A value with more parameters than this is refused: twice what RFC 3840 §9 can make of one Contact. */
@@ -78,8 +78,7 @@ export function scanParams(at: number, end: number): number {
  */
 export function scanGenValue(at: number, end: number): number {
   if (octet(at) === DQUOTE && at < end) return scanQuoted(at, end);
-  let i = at;
-  while (i < end && isIn(octet(i), VALUE)) i += 1;
+  const i = span(at, end, VALUE);
   return i === at ? ~at : i;
 }
 
@@ -197,8 +196,7 @@ function readEntries(text: string): Map<string, string | undefined> {
   let i = 0;
   while (i < text.length) {
     const name = skipLws(i + 1, text.length);
-    let nameEnd = name;
-    while (nameEnd < text.length && isIn(octet(nameEnd), TOKEN | PARAM)) nameEnd += 1;
+    const nameEnd = span(name, text.length, TOKEN | PARAM);
     i = skipLws(nameEnd, text.length);
     let value: string | undefined;
     if (octet(i) === EQUAL) {

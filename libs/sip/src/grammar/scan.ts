@@ -1,10 +1,9 @@
 /**
- * Scanners over `raw[at, end)`. Each quotes the rule of RFC 3261 §25.1 that it follows and returns the offset of
- * what comes after, or `~offset` (a negative number) of the octet that breaks the rule.
+ * Scanners over `[at, end)` of the loaded text. Each quotes the rule of RFC 3261 §25.1 that it follows and returns the
+ * offset of what comes after, or `~offset` (a negative number) of the octet that breaks the rule.
  *
  * Facts: values come here unfolded, so that LWS is SP and HTAB alone; no scanner throws, allocates or goes back.
  */
-import { octet } from './octets.ts';
 import {
   BACKSLASH,
   CR,
@@ -14,12 +13,12 @@ import {
   LF,
   PERCENT,
   QDTEXT,
-  SP,
   TOKEN,
   ZERO,
   isIn,
   isWsp,
 } from './chars.ts';
+import { octet, octets, span } from './octets.ts';
 
 /** SWS = [LWS] */
 export function skipLws(at: number, end: number): number {
@@ -28,7 +27,7 @@ export function skipLws(at: number, end: number): number {
   return i;
 }
 
-/** The end of `raw[at, end)` without the white space that trails it. */
+/** The end of `[at, end)` without the white space that trails it. */
 export function trimEnd(at: number, end: number): number {
   let i = end;
   while (i > at && isWsp(octet(i - 1))) i -= 1;
@@ -37,8 +36,7 @@ export function trimEnd(at: number, end: number): number {
 
 /** token = 1*(alphanum / ...) */
 export function scanToken(at: number, end: number): number {
-  let i = at;
-  while (i < end && isIn(octet(i), TOKEN)) i += 1;
+  const i = span(at, end, TOKEN);
   return i === at ? ~at : i;
 }
 
@@ -46,14 +44,14 @@ export function scanToken(at: number, end: number): number {
 export function scanQuoted(at: number, end: number): number {
   if (octet(at) !== DQUOTE) return ~at;
   let i = at + 1;
-  while (i < end) {
+  for (;;) {
+    i = span(i, end, QDTEXT);
+    if (i >= end) return ~end;
     const code = octet(i);
-    if (isIn(code, QDTEXT)) i += 1;
-    else if (code === DQUOTE) return i + 1;
-    else if (code === BACKSLASH && i + 1 < end && isQuotable(octet(i + 1))) i += 2;
-    else return ~i;
+    if (code === DQUOTE) return i + 1;
+    if (code !== BACKSLASH || i + 1 >= end || !isQuotable(octet(i + 1))) return ~i;
+    i += 2;
   }
-  return ~end;
 }
 
 /** quoted-pair = "\" (%x00-09 / %x0B-0C / %x0E-7F) */
@@ -68,20 +66,18 @@ export function unquote(raw: string, at: number, end: number): string {
 /** *( class / escaped ): stops at the first octet that is neither; a "%" without two HEXDIG breaks the rule. */
 export function scanEscaped(at: number, end: number, flags: number): number {
   let i = at;
-  while (i < end) {
-    const code = octet(i);
-    if (isIn(code, flags)) i += 1;
-    else if (code !== PERCENT) return i;
-    else if (i + 2 < end && isIn(octet(i + 1), HEXDIG) && isIn(octet(i + 2), HEXDIG)) i += 3;
-    else return ~i;
+  for (;;) {
+    i = span(i, end, flags);
+    if (i >= end || octet(i) !== PERCENT) return i;
+    if (i + 2 >= end || !isIn(octet(i + 1), HEXDIG) || !isIn(octet(i + 2), HEXDIG)) return ~i;
+    i += 3;
   }
-  return i;
 }
 
 /** Numbers grow no further than this: every limit of the RFC is below it, and sums stay exact. */
 export const NUMBER_CEILING = 2 ** 40;
 
-/** 1*DIGIT that fills `raw[at, end)`; -1 when it does not. Values past 2^40 come out as 2^40. */
+/** 1*DIGIT that fills `[at, end)`; -1 when it does not. Values past 2^40 come out as 2^40. */
 export function readDigits(at: number, end: number): number {
   if (at >= end) return -1;
   let value = 0;
@@ -94,13 +90,13 @@ export function readDigits(at: number, end: number): number {
   return value;
 }
 
-/** True when `raw[at, end)` spells `lower` (lower-case), in any case. */
+/** True when `[at, end)` spells `lower` (lower-case), in any case. */
 export function spells(at: number, end: number, lower: string): boolean {
   if (end - at !== lower.length) return false;
+  const text = octets;
   for (let i = 0; i < lower.length; i += 1) {
-    const code = octet(at + i);
-    const want = lower.charCodeAt(i);
-    if (code !== want && !(code >= 0x41 && code <= 0x5a && code + SP === want)) return false;
+    const code = text[at + i] ?? 0;
+    if ((code >= 0x41 && code <= 0x5a ? code + 0x20 : code) !== lower.charCodeAt(i)) return false;
   }
   return true;
 }

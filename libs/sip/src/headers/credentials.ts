@@ -1,29 +1,33 @@
 /** Authorization and Proxy-Authorization (RFC 3261 §20.7, RFC 7616 §3.4). */
 import { octet } from '../grammar/octets.ts';
-import { COMMA, DQUOTE, EQUAL, TOKEN, isIn } from '../grammar/chars.ts';
+import { COMMA, DQUOTE, EQUAL } from '../grammar/chars.ts';
 import { scanQuoted, scanToken, skipLws, spells, unquote } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
 import type { Read } from '../problem.ts';
 
-/** One header line of Digest credentials. Values are unquoted; nothing is checked but the grammar. */
+/** One header line of Digest credentials; nothing of it is checked but the grammar. */
 export interface DigestCredentials {
   readonly scheme: 'Digest';
-  readonly username?: string | undefined;
-  readonly realm?: string | undefined;
-  readonly nonce?: string | undefined;
-  readonly uri?: string | undefined;
-  readonly response?: string | undefined;
-  readonly algorithm?: string | undefined;
-  readonly cnonce?: string | undefined;
-  readonly opaque?: string | undefined;
-  readonly qop?: string | undefined;
-  readonly nc?: string | undefined;
-  /** All of them, names in lower case. */
+  /** Names in lower case, values unquoted. */
   readonly params: ReadonlyMap<string, string>;
 }
 
 /** More auth-params than this is no Digest: RFC 7616 §3.4 names twelve. */
 const MAX_AUTH_PARAMS = 32;
+
+/** The auth-params of RFC 7616 §3.4 by the length of their names; others are read all the same. */
+const KNOWN: readonly (readonly string[])[] = [
+  [],
+  [],
+  ['nc'],
+  ['uri', 'qop'],
+  [],
+  ['realm', 'nonce'],
+  ['cnonce', 'opaque'],
+  [],
+  ['username', 'response', 'userhash'],
+  ['algorithm', 'username*'],
+];
 
 /**
  * "Digest" LWS dig-resp *(COMMA dig-resp). `undefined` for another scheme, which is read as no credentials at all
@@ -33,7 +37,8 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
   const schemeEnd = scanToken(at, end);
   if (schemeEnd < 0) return flaw('credentials', ~schemeEnd, 'credentials without a scheme');
   if (!spells(at, schemeEnd, 'digest')) return good(undefined, end);
-  const params = new Map<string, string>();
+  const names: string[] = [];
+  const values: string[] = [];
   let i = skipLws(schemeEnd, end);
   if (i === schemeEnd) return flaw('credentials', i, 'nothing after the scheme');
   for (;;) {
@@ -45,37 +50,62 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
     const value = skipLws(equal + 1, end);
     const valueEnd = scanAuthValue(value, end);
     if (valueEnd < 0) return flaw('auth-param', ~valueEnd, 'an auth-param whose value does not end');
-    const name = raw.slice(i, nameEnd).toLowerCase();
-    if (params.has(name) || params.size >= MAX_AUTH_PARAMS)
-      return flaw('auth-param', i, 'an auth-param given twice');
-    params.set(name, octet(value) === DQUOTE ? unquote(raw, value, valueEnd) : raw.slice(value, valueEnd));
+    const name = nameOf(raw, i, nameEnd);
+    if (names.includes(name)) return flaw('auth-param', i, 'an auth-param given twice');
+    if (names.length >= MAX_AUTH_PARAMS) return flaw('auth-param', i, 'too many auth-params');
+    names.push(name);
+    values.push(octet(value) === DQUOTE ? unquote(raw, value, valueEnd) : raw.slice(value, valueEnd));
     i = skipLws(valueEnd, end);
     if (i >= end) break;
     if (octet(i) !== COMMA) return flaw('auth-param', i, 'neither the end nor a comma');
     i = skipLws(i + 1, end);
   }
-  return good(credentialsOf(params), end);
+  return good({ scheme: 'Digest', params: new AuthParams(names, values) }, end);
+}
+
+/** The name in lower case; those of `KNOWN` without making a new string. */
+function nameOf(raw: string, at: number, end: number): string {
+  for (const name of KNOWN[end - at] ?? []) if (spells(at, end, name)) return name;
+  return raw.slice(at, end).toLowerCase();
+}
+
+/** A map of a dozen entries: looking through two lists is faster than hashing, and cheaper to make. */
+class AuthParams implements ReadonlyMap<string, string> {
+  private readonly names: readonly string[];
+  private readonly texts: readonly string[];
+
+  constructor(names: readonly string[], texts: readonly string[]) {
+    this.names = names;
+    this.texts = texts;
+  }
+  get size(): number {
+    return this.names.length;
+  }
+  get(name: string): string | undefined {
+    return this.texts[this.names.indexOf(name)];
+  }
+  has(name: string): boolean {
+    return this.names.includes(name);
+  }
+  forEach(visit: (value: string, name: string, map: ReadonlyMap<string, string>) => void): void {
+    for (const [name, value] of this.entries()) visit(value, name, this);
+  }
+  entries(): MapIterator<[string, string]> {
+    return new Map(this.names.map((name, i) => [name, this.texts[i] ?? ''])).entries();
+  }
+  keys(): MapIterator<string> {
+    return new Map(this.entries()).keys();
+  }
+  values(): MapIterator<string> {
+    return new Map(this.entries()).values();
+  }
+  [Symbol.iterator](): MapIterator<[string, string]> {
+    return this.entries();
+  }
 }
 
 /** auth-param = auth-param-name EQUAL ( token / quoted-string ) */
 function scanAuthValue(at: number, end: number): number {
   if (at < end && octet(at) === DQUOTE) return scanQuoted(at, end);
-  let i = at;
-  while (i < end && isIn(octet(i), TOKEN)) i += 1;
-  return i === at ? ~at : i;
+  return scanToken(at, end);
 }
-
-const credentialsOf = (params: ReadonlyMap<string, string>): DigestCredentials => ({
-  scheme: 'Digest',
-  username: params.get('username'),
-  realm: params.get('realm'),
-  nonce: params.get('nonce'),
-  uri: params.get('uri'),
-  response: params.get('response'),
-  algorithm: params.get('algorithm'),
-  cnonce: params.get('cnonce'),
-  opaque: params.get('opaque'),
-  qop: params.get('qop'),
-  nc: params.get('nc'),
-  params,
-});

@@ -1,6 +1,7 @@
 /** From, To, Contact, Route, Record-Route, Path, P-Asserted-Identity: name-addr / addr-spec with parameters. */
-import { octet } from '../grammar/octets.ts';
+import { octet, span } from '../grammar/octets.ts';
 import {
+  BRACKETED,
   COLON,
   COMMA,
   DOT,
@@ -10,8 +11,8 @@ import {
   RAQUOT,
   SEMI,
   TOKEN,
+  WSP,
   ZERO,
-  isIn,
   isWsp,
 } from '../grammar/chars.ts';
 import {
@@ -146,8 +147,7 @@ function readAddress(raw: string, at: number, end: number): Read<Address> {
     return readBracketed(raw, bracket, end, unquote(raw, at, quoteEnd));
   }
   // display-name = *( token LWS ); departure: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam, Zoiper)
-  let i = at;
-  while (i < end && (isIn(octet(i), TOKEN) || isWsp(octet(i)))) i += 1;
+  const i = span(at, end, TOKEN | WSP);
   const code = octet(i);
   if (i < end && code === LAQUOT) return readBracketed(raw, i, end, raw.slice(at, trimEnd(at, i)));
   if (i >= end || code !== COLON) return flaw('display-name', i, 'neither a display name nor a URI');
@@ -160,9 +160,8 @@ function readBracketed(
   end: number,
   display: string | undefined,
 ): Read<Address> {
-  let close = bracket + 1;
-  while (close < end && octet(close) !== RAQUOT) close += 1;
-  if (close >= end) return flaw('name-addr', bracket, 'a "<" that is not closed');
+  const close = span(bracket + 1, end, BRACKETED);
+  if (close >= end || octet(close) !== RAQUOT) return flaw('name-addr', bracket, 'a "<" that is not closed');
   const uri = readUri(raw, bracket + 1, close);
   if (!uri.ok) return uri;
   return good({ display, uri: uri.value, uriText: uri.value.text }, close + 1);

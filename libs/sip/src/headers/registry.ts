@@ -4,7 +4,7 @@
  *
  * Fields with a parser of their own say so in `grammar`; the typed accessors of a message use the same function.
  */
-import { octet } from '../grammar/octets.ts';
+import { octets } from '../grammar/octets.ts';
 
 /** What is known of one header field. */
 export interface HeaderSpec {
@@ -120,26 +120,25 @@ export const SINGLE_BITS: number = ROWS.reduce(
 // Names are found by a hash that the line index computes while it checks that a name is a token. Case is folded
 // by OR 0x20, which is exact for letters and harmless for the rest: a candidate is compared before it counts.
 const SLOTS = 1024;
-const slots = new Uint8Array(SLOTS);
-const slotNames: string[] = [];
-const slotIds: number[] = [];
+/** Longest name that is looked up. */
+const NAME_ROOM = 32;
+/** For each slot: the header number, the length of the name, the name in lower case. */
+const slotIds = new Uint8Array(SLOTS);
+const slotLengths = new Uint8Array(SLOTS);
+const slotNames = new Uint8Array(SLOTS * NAME_ROOM);
 
 /** One step of the hash of a header name. */
 export const hashStep = (hash: number, code: number): number =>
   (Math.imul(hash, 31) + (code | 0x20)) & 0xfffff;
 
-function hashOf(name: string): number {
+function enter(name: string, id: number): void {
   let hash = 0;
   for (let i = 0; i < name.length; i += 1) hash = hashStep(hash, name.charCodeAt(i));
-  return hash;
-}
-
-function enter(name: string, id: number): void {
-  let slot = hashOf(name) & (SLOTS - 1);
-  while (slots[slot] !== 0) slot = (slot + 1) & (SLOTS - 1);
-  slotNames.push(name);
-  slotIds.push(id);
-  slots[slot] = slotNames.length;
+  let slot = hash & (SLOTS - 1);
+  while (slotIds[slot] !== UNKNOWN) slot = (slot + 1) & (SLOTS - 1);
+  slotIds[slot] = id;
+  slotLengths[slot] = name.length;
+  slotNames.set(Buffer.from(name, 'latin1'), slot * NAME_ROOM);
 }
 
 for (const [name, spec] of ROWS) {
@@ -147,21 +146,20 @@ for (const [name, spec] of ROWS) {
   if (spec.compact !== undefined) enter(spec.compact, headerId(name));
 }
 
-/** The number of the header whose name is `raw[at, end)` in any case, long or compact, with `hash` computed on it. */
+/** The number of the header whose name is `[at, end)` in any case, long or compact, with `hash` computed on it. */
 export function findHeader(at: number, end: number, hash: number): number {
+  const ids = slotIds;
+  const lengths = slotLengths;
   for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
-    const entry = slots[slot] ?? 0;
-    if (entry === 0) return UNKNOWN;
-    if (equalsFolded(at, end, slotNames[entry - 1] ?? '')) return slotIds[entry - 1] ?? UNKNOWN;
+    const id = ids[slot] ?? UNKNOWN;
+    if (id === UNKNOWN) return UNKNOWN;
+    if (lengths[slot] === end - at && isNamed(at, end, slot * NAME_ROOM)) return id;
   }
 }
 
-function equalsFolded(at: number, end: number, lower: string): boolean {
-  if (end - at !== lower.length) return false;
-  for (let i = 0; i < lower.length; i += 1) {
-    const code = octet(at + i);
-    const want = lower.charCodeAt(i);
-    if (code !== want && (code | 0x20) !== want) return false;
-  }
+function isNamed(at: number, end: number, name: number): boolean {
+  const text = octets;
+  const names = slotNames;
+  for (let i = 0; at + i < end; i += 1) if (((text[at + i] ?? 0) | 0x20) !== names[name + i]) return false;
   return true;
 }

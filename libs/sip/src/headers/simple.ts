@@ -1,6 +1,6 @@
 /** Header fields that are a number, a word, or a list of tokens. */
-import { octet } from '../grammar/octets.ts';
-import { AT, COMMA, SLASH, STAR, WORD, isIn } from '../grammar/chars.ts';
+import { octet, span } from '../grammar/octets.ts';
+import { AT, SLASH, STAR, WORD } from '../grammar/chars.ts';
 import { findMark, markedValue, paramsOf, scanParams } from '../grammar/params.ts';
 import type { Params } from '../grammar/params.ts';
 import { readDigits, scanToken, skipLws, trimEnd } from '../grammar/scan.ts';
@@ -31,14 +31,8 @@ export function readCSeq(raw: string, at: number, end: number): Read<CSeq> {
 
 /** callid = word [ "@" word ] */
 export function readCallId(raw: string, at: number, end: number): Read<string> {
-  let i = at;
-  let ats = 0;
-  for (; i < end; i += 1) {
-    const code = octet(i);
-    if (isIn(code, WORD)) continue;
-    if (code !== AT || ats > 0 || i === at || i + 1 === end) break;
-    ats += 1;
-  }
+  let i = span(at, end, WORD);
+  if (i > at && i + 1 < end && octet(i) === AT) i = span(i + 1, end, WORD);
   return i === end && end > at ? good(raw.slice(at, end), end) : flaw('call-id', i, 'not a Call-ID');
 }
 

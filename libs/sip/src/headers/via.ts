@@ -1,6 +1,6 @@
 /** Via (RFC 3261 §20.42, RFC 3581). */
-import { load, octet } from '../grammar/octets.ts';
-import { COLON, DIGIT, SLASH, isIn } from '../grammar/chars.ts';
+import { load, octet, span } from '../grammar/octets.ts';
+import { COLON, DIGIT, SLASH } from '../grammar/chars.ts';
 import { readPort, scanHost } from '../grammar/host.ts';
 import {
   NO_PARAMS,
@@ -53,8 +53,7 @@ export function readVia(raw: string, at: number, end: number): Read<Via> {
   let port: number | undefined;
   if (i < end && octet(i) === COLON) {
     const digits = skipLws(i + 1, end);
-    i = digits;
-    while (i < end && isIn(octet(i), DIGIT)) i += 1;
+    i = span(digits, end, DIGIT);
     port = readPort(digits, i);
     if (port < 0) return flaw('via-port', digits, 'a Via with something else than a port');
   }
@@ -99,7 +98,7 @@ const readRport = (at: number, end: number): number | '' => (at === 0 ? '' : rea
 function scanProtocol(raw: string, at: number, end: number): number {
   if (raw.startsWith('SIP/2.0/', at) && at + 8 < end) return skipLws(at + 8, end);
   if (!spells(at, at + 3, 'sip')) return ~at;
-  let i = scanSlash(at + 3, end);
+  const i = scanSlash(at + 3, end);
   if (i < 0 || !spells(i, i + 3, '2.0')) return i < 0 ? i : ~i;
   return scanSlash(i + 3, end);
 }

@@ -1,7 +1,6 @@
 /** Splicing: a message forwarded is the message received with a few cuts, never one printed anew. */
-import { load } from '../grammar/octets.ts';
-import { spells } from '../grammar/scan.ts';
-import { headerId } from '../headers/registry.ts';
+import { HEADERS, headerId } from '../headers/registry.ts';
+import { lineName } from './line-index.ts';
 import { ID } from './message.ts';
 import type { SipRequest } from './request.ts';
 import type { SipResponse } from './response.ts';
@@ -16,7 +15,10 @@ export interface Edit {
   readonly prepend?: string | undefined;
   /** Header lines with CRLF, put after all others. */
   readonly append?: string | undefined;
-  /** All lines of these headers go (lower-case long names). */
+  /**
+   * All lines of these headers go: lower-case long names, or prefixes such as `x-inner-*`. What a list says is looked up
+   * once: it must not be changed afterwards.
+   */
   readonly remove?: readonly string[] | undefined;
   /** The first value of each of these list headers goes (lower-case long names). */
   readonly dropFirst?: readonly string[] | undefined;
@@ -46,7 +48,10 @@ class Splice {
   private topVia: string | undefined;
   private maxForwards: number | undefined;
   private length: number | undefined;
-  private dropping: string[];
+  private readonly removed: NameSet | undefined;
+  private readonly dropping: NameSet | undefined;
+  /** Names whose first value has been dropped. */
+  private readonly dropped: string[] = [];
 
   constructor(message: SipRequest | SipResponse, changes: Edit) {
     this.message = message;
@@ -55,11 +60,11 @@ class Splice {
     this.topVia = changes.topVia;
     this.maxForwards = changes.maxForwards;
     this.length = changes.body === undefined ? undefined : changes.body.length;
-    this.dropping = changes.dropFirst === undefined ? [] : [...changes.dropFirst];
+    this.removed = changes.remove === undefined ? undefined : nameSet(changes.remove);
+    this.dropping = changes.dropFirst === undefined ? undefined : nameSet(changes.dropFirst);
   }
 
   run(): string {
-    load(this.raw);
     const { message, changes, raw } = this;
     const { index } = message;
     if (changes.requestUri !== undefined && message.kind === 'request') {
@@ -90,15 +95,14 @@ class Splice {
     const { raw } = this;
     const { index } = this.message;
     const id = index.id(line);
-    if (this.changes.remove !== undefined && this.isNamed(line, id, this.changes.remove)) {
+    if (this.removed !== undefined && this.isNamed(line, id, this.removed)) {
       this.replace(index.start(line), index.end(line), '');
       return;
     }
     let at = index.valueStart(line);
     const end = index.valueEnd(line);
-    if (this.dropping.length > 0 && this.isNamed(line, id, this.dropping)) {
+    if (this.dropping !== undefined && this.isFirst(line, id, this.dropping)) {
       const second = secondValue(raw, at, end);
-      this.dropping = this.dropping.filter((name) => !this.isNamed(line, id, [name]));
       if (second === end) {
         this.replace(index.start(line), index.end(line), '');
         return;
@@ -118,11 +122,53 @@ class Splice {
     }
   }
 
-  private isNamed(line: number, id: number, names: readonly string[]): boolean {
-    const { index } = this.message;
+  /** True on the first line of each header of the set. */
+  private isFirst(line: number, id: number, names: NameSet): boolean {
+    if (!this.isNamed(line, id, names)) return false;
+    const name = lineName(this.raw, this.message.index, line);
+    if (this.dropped.includes(name)) return false;
+    this.dropped.push(name);
+    return true;
+  }
+
+  private isNamed(line: number, id: number, names: NameSet): boolean {
+    if (id > 0) return names.known[id] === 1;
+    return names.others.length > 0 && names.hasOther(lineName(this.raw, this.message.index, line));
+  }
+}
+
+/** Header names looked up once; edits mostly come with the same list again and again. */
+class NameSet {
+  /** By header number: 1 for those in the set. */
+  readonly known = new Uint8Array(256);
+  /** Those that the registry does not have, and prefixes, which end in "*". */
+  readonly others: string[] = [];
+
+  constructor(names: readonly string[]) {
     for (const name of names) {
-      if (id > 0 ? headerId(name) === id : spells(index.start(line), index.nameEnd(line), name)) return true;
+      const id = headerId(name);
+      if (id > 0) this.known[id] = 1;
+      else this.others.push(name);
+      if (!name.endsWith('*')) continue;
+      for (const known of Object.keys(HEADERS)) if (this.hasOther(known)) this.known[headerId(known)] = 1;
+    }
+  }
+
+  hasOther(lower: string): boolean {
+    for (const name of this.others) {
+      if (name === lower || (name.endsWith('*') && lower.startsWith(name.slice(0, -1)))) return true;
     }
     return false;
   }
+}
+
+const sets = new WeakMap<readonly string[], NameSet>();
+
+function nameSet(names: readonly string[]): NameSet {
+  let set = sets.get(names);
+  if (set === undefined) {
+    set = new NameSet(names);
+    sets.set(names, set);
+  }
+  return set;
 }

@@ -6,8 +6,8 @@
  * (RFC 3261 §25.1); a line that begins with SP or HTAB continues the one before (§7.3.1). Control characters are
  * refused, but for those in a quoted-pair (RFC 4475 §3.1.1.2).
  */
-import { octet } from '../grammar/octets.ts';
-import { BACKSLASH, COLON, CR, DEL, HTAB, LF, SP, TOKEN, isIn, isWsp } from '../grammar/chars.ts';
+import { octet, octets } from '../grammar/octets.ts';
+import { BACKSLASH, CLASSES, COLON, CR, DEL, FIELD, HTAB, LF, SP, TOKEN, isWsp } from '../grammar/chars.ts';
 import { findHeader, hashStep, headerBit, headerName } from '../headers/registry.ts';
 import { flaw } from '../problem.ts';
 import type { ParseProblem } from '../problem.ts';
@@ -83,49 +83,54 @@ export interface Indexed {
 
 const scratch: number[] = [];
 
-/** Indexes the header lines from offset `at` (after the start line) to the empty line. */
+/** Indexes the header lines of the loaded text from offset `at` (after the start line) to the empty line. */
 export function indexLines(raw: string, at: number): Indexed {
+  const text = octets;
+  const classes = CLASSES;
+  const length = raw.length;
   let start = at;
   let used = 0;
   let seen = 0;
   let repeated = 0;
   let problem: ParseProblem | undefined;
   for (;;) {
-    if (octet(start) === CR && octet(start + 1) === LF) break;
-    if (start >= raw.length) return finish(used, start, seen, repeated, problem, false, true);
+    if (text[start] === CR && text[start + 1] === LF) break;
+    if (start >= length) return finish(used, start, seen, repeated, problem, false, true);
     // header-name = token, *( SP / HTAB ) ":"
     let i = start;
     let hash = 0;
-    let code = octet(i);
-    while (isIn(code, TOKEN)) {
+    let code = text[i] ?? 0;
+    while (((classes[code] ?? 0) & TOKEN) !== 0) {
       hash = hashStep(hash, code);
       i += 1;
-      code = octet(i);
+      code = text[i] ?? 0;
     }
     const nameEnd = i;
     while (isWsp(code)) {
       i += 1;
-      code = octet(i);
+      code = text[i] ?? 0;
     }
     const named = code === COLON && nameEnd > start;
     if (named) i += 1;
+    const valueAt = i;
     // header-value, up to a CRLF that no white space follows
     let folded = 0;
     let broken = -1;
     for (;;) {
-      code = octet(i);
-      if ((code >= SP && code !== DEL) || code === HTAB) i += 1;
-      else if (code === CR && octet(i + 1) === LF) {
-        if (!isWsp(octet(i + 2))) break;
+      while (((classes[text[i] ?? 0] ?? 0) & FIELD) !== 0) i += 1;
+      code = text[i] ?? 0;
+      if (code === CR && text[i + 1] === LF) {
+        if (!isWsp(text[i + 2] ?? 0)) break;
         folded = FOLDED;
         i += 3;
-      } else if (code === LF) return finish(used, start, seen, repeated, problem, true, false);
-      else if (i >= raw.length) {
+      } else if (i >= length) {
         const cut = problem ?? flaw('head-truncated', i, 'the message ends within a header line').error;
         return finish(used, start, seen, repeated, cut, false, true);
+      } else if (code === LF) {
+        return finish(used, start, seen, repeated, problem, true, false);
       } else {
         // quoted-pair = "\" (%x00-09 / %x0B-0C / %x0E-7F)
-        if (broken < 0 && (octet(i - 1) !== BACKSLASH || code === CR)) broken = i;
+        if (broken < 0 && (text[i - 1] !== BACKSLASH || code === CR)) broken = i;
         i += 1;
       }
     }
@@ -140,24 +145,33 @@ export function indexLines(raw: string, at: number): Indexed {
       const bit = headerBit(id);
       repeated |= seen & bit;
       seen |= bit;
-      let valueStart = raw.indexOf(':', nameEnd) + 1;
-      while (valueStart < i && isBlank(octet(valueStart))) valueStart += 1;
-      let valueEnd = i;
-      while (valueEnd > valueStart && isBlank(octet(valueEnd - 1))) valueEnd -= 1;
       scratch[used] = id + folded;
       scratch[used + 1] = start;
       scratch[used + 2] = nameEnd;
-      scratch[used + 3] = valueStart;
-      scratch[used + 4] = valueEnd;
+      scratch[used + 3] = skipBlank(valueAt, i);
+      scratch[used + 4] = trimBlank(valueAt, i);
       used += STRIDE;
     }
     start = end;
-    if (used >= LIMITS.headers * STRIDE && octet(start) !== CR) {
+    if (used >= LIMITS.headers * STRIDE && text[start] !== CR) {
       problem ??= tooLarge('too-many-headers', start, 'the header', LIMITS.headers);
       return finish(used, start, seen, repeated, problem, false, false);
     }
   }
   return finish(used, start, seen, repeated, problem, false, false);
+}
+
+/** The first octet of `[at, end)` that is no white space; folds are white space. */
+function skipBlank(at: number, end: number): number {
+  let i = at;
+  while (i < end && isBlank(octet(i))) i += 1;
+  return i;
+}
+
+function trimBlank(at: number, end: number): number {
+  let i = end;
+  while (i > at && isBlank(octet(i - 1))) i -= 1;
+  return i;
 }
 
 const isBlank = (code: number): boolean => code === SP || code === HTAB || code === CR || code === LF;

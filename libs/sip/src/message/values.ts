@@ -20,6 +20,8 @@ export function secondValue(raw: string, at: number, end: number): number {
 }
 
 function firstComma(raw: string, at: number, end: number): number {
+  const comma = raw.indexOf(',', at);
+  if (comma < 0 || comma >= end) return end;
   let quoted = false;
   let bracketed = false;
   for (let i = at; i < end; i += 1) {

@@ -40,7 +40,7 @@ function escapedAt(text: string, at: number): number {
 }
 
 /** reserved = ";" / "/" / "?" / ":" / "@" / "&" / "=" / "+" / "$" / "," (RFC 2396 §2.2) */
-const RESERVED = new Set([...';/?:@&=+$,'].map((character) => character.charCodeAt(0)));
+const RESERVED = new Set(Buffer.from(';/?:@&=+$,', 'latin1'));
 
 /**
  * One spelling for all equal ones: "characters other than those in the reserved set are equivalent to their

@@ -1,5 +1,5 @@
 /** SIP, SIPS, tel and other URIs (RFC 3261 §19.1, RFC 3966). */
-import { CAPACITY, load, octet } from '../grammar/octets.ts';
+import { CAPACITY, load, octet, span } from '../grammar/octets.ts';
 import {
   ALPHA,
   AT,
@@ -96,17 +96,15 @@ function readSip(raw: string, start: number, at: number, end: number, secure: bo
   let user: string | undefined;
   let password: string | undefined;
   let host = at;
-  const sign = findAt(at, end);
-  if (sign >= 0) {
-    // userinfo = user [ ":" password ] "@"
-    const userEnd = scanEscaped(at, sign, USER);
-    if (userEnd <= at) return flaw('uri-user', offset(userEnd), 'not a user part');
+  // userinfo = user [ ":" password ] "@"
+  const userEnd = scanEscaped(at, end, USER);
+  if (userEnd < 0) return flaw('uri-user', ~userEnd, 'a "%" that is no escape');
+  let sign = userEnd;
+  if (userEnd < end && octet(userEnd) === COLON) sign = scanEscaped(userEnd + 1, end, PASSWORD);
+  if (sign >= 0 && sign < end && octet(sign) === AT) {
+    if (userEnd === at) return flaw('uri-user', at, 'an empty user part');
     user = raw.slice(at, userEnd);
-    if (userEnd < sign) {
-      const stop = octet(userEnd) === COLON ? scanEscaped(userEnd + 1, sign, PASSWORD) : userEnd;
-      if (stop !== sign) return flaw('uri-user', offset(stop), 'not a user part');
-      password = raw.slice(userEnd + 1, sign);
-    }
+    if (sign > userEnd) password = raw.slice(userEnd + 1, sign);
     host = sign + 1;
   }
   const hostEnd = scanHost(host, end);
@@ -114,7 +112,7 @@ function readSip(raw: string, start: number, at: number, end: number, secure: bo
   let i = hostEnd;
   let port: number | undefined;
   if (octet(i) === COLON && i < end) {
-    const stop = scanDigits(i + 1, end);
+    const stop = span(i + 1, end, DIGIT);
     port = readPort(i + 1, stop);
     if (port < 0) return flaw('uri-port', i + 1, 'not a port');
     i = stop;
@@ -149,23 +147,11 @@ function readSipTail(raw: string, start: number, end: number, front: Front, at: 
   );
 }
 
-/** Offset of the "@" that ends the userinfo: nothing behind the userinfo has one unescaped. */
-function findAt(at: number, end: number): number {
-  for (let i = at; i < end; i += 1) if (octet(i) === AT) return i;
-  return -1;
-}
-
-function scanDigits(at: number, end: number): number {
-  let i = at;
-  while (i < end && isIn(octet(i), DIGIT)) i += 1;
-  return i;
-}
-
 /** telephone-uri = "tel:" ( global-number / local-number ) *( ";" parameter ) (RFC 3966 §3) */
 function readTel(raw: string, start: number, at: number, end: number): Read<Uri> {
   let i = octet(at) === PLUS ? at + 1 : at;
   const digits = i;
-  while (i < end && isIn(octet(i), PHONE)) i += 1;
+  i = span(i, end, PHONE);
   if (i === digits) return flaw('uri', i, 'a tel URI without a number');
   const stop = scanUriParams(i, end);
   if (stop !== end) return flaw('uri-params', offset(stop), 'not a parameter of a tel URI');

@@ -310,6 +310,16 @@ class Front implements NativeFront, StreamFlowOwner {
 
   /** One whole message, as far as the transport can tell. */
   #receive(raw: string, flow: Flow): void {
+    try {
+      this.#read(raw, flow);
+    } catch (error) {
+      // A bug of ours must cost one message, not the process.
+      this.counters.userErrors += 1;
+      this.#log.error({ err: error, flow: flow.id }, 'message handling threw');
+    }
+  }
+
+  #read(raw: string, flow: Flow): void {
     const parsed = parseMessage(raw);
     if (!parsed.ok) {
       this.#refuse(parsed.error, flow);
@@ -340,6 +350,9 @@ class Front implements NativeFront, StreamFlowOwner {
     }
     this.counters.malformedRefused += 1;
     flow.send(refusal);
-    if (flow.reliable && isTooLarge(problem)) flow.close('message too large');
+    if (head === undefined && flow.reliable && isTooLarge(problem)) {
+      this.counters.closedFraming += 1;
+      flow.close('message too large');
+    }
   }
 }

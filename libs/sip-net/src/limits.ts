@@ -20,6 +20,8 @@ export interface NetLimits {
   readonly maxServerTransactions: number;
   /** Answered non-INVITE transactions kept for retransmissions (timer J); past it the oldest goes. */
   readonly maxCompletedTransactions: number;
+  /** Bytes of the responses of these; past it the oldest goes. */
+  readonly maxCompletedBytes: number;
   /** Client transactions; past it a request fails at once. */
   readonly maxClientTransactions: number;
   /** INVITEs answered statelessly whose ACK is still to be absorbed; past it the oldest is forgotten. */
@@ -43,6 +45,7 @@ export const DEFAULT_LIMITS: NetLimits = {
   maxSendQueueBytes: 262_144,
   maxServerTransactions: 65_536,
   maxCompletedTransactions: 65_536,
+  maxCompletedBytes: 33_554_432,
   maxClientTransactions: 65_536,
   maxStatelessInvites: 8_192,
 };

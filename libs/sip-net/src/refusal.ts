@@ -19,10 +19,17 @@ export function refusalOf(problem: ParseProblem, flow: Flow, head?: string): str
   if (request?.has('via') !== true || request.method === 'ACK') return undefined;
   const status = isTooLarge(problem) ? REQUEST_ENTITY_TOO_LARGE : problem.status;
   const detail = problem.detail.replaceAll(/["\\]|[^ -~]/g, '?');
-  return answer(request, flow, status, {
-    toTag: newToken(),
-    headers: `Warning: 399 rollcall "${detail}"\r\n`,
-  });
+  const headers = `Warning: 399 rollcall "${detail}"\r\n`;
+  return copiedOnly(answer(request, flow, status, { toTag: newToken(), headers }));
+}
+
+/** What may stand in a refusal: the status line, what §8.2.6.2 copies, and our own. */
+const COPIED = /^(?:SIP\/2\.0 |(?:via|v|from|f|to|t|call-id|i|cseq|warning|content-length)[ \t]*:|$)/i;
+
+/** A line that could not be indexed clings to the one before it; it must not come back to whoever sent it. */
+function copiedOnly(response: string): string {
+  const lines = response.split(/\r\n(?![ \t])/);
+  return lines.filter((line) => COPIED.test(line)).join('\r\n');
 }
 
 function requestIn(head: string | undefined): SipRequest | undefined {

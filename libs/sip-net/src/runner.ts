@@ -48,7 +48,10 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
   /** @param flowTo another UDP port at the address of a flow, for clients without rport. */
   constructor(context: RunnerContext, flowTo: (flow: Flow, port: number) => Flow) {
     this.#context = context;
-    this.#completed = new CompletedRing(context.limits.maxCompletedTransactions);
+    this.#completed = new CompletedRing(
+      context.limits.maxCompletedTransactions,
+      context.limits.maxCompletedBytes,
+    );
     this.#statelessInvites = new BoundedMap(context.limits.maxStatelessInvites);
     this.#flowTo = flowTo;
   }
@@ -154,8 +157,7 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
       transaction.apply('timerJ');
       return;
     }
-    const due = this.#context.clock.now() + wait;
-    this.#completed.add({ key: transaction.key, message, flow: transaction.replyFlow, due });
+    this.#completed.add(transaction.key, message, transaction.replyFlow, this.#context.clock.now() + wait);
   }
 
   onTerminated(transaction: NonInviteServerTransaction): void {
@@ -182,10 +184,8 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
       counters.malformedDropped += 1;
       return;
     }
-    const completed = this.#completed.get(key);
-    if (completed !== undefined) {
+    if (this.#completed.resend(key)) {
       counters.retransmissionsAbsorbed += 1;
-      completed.flow.send(completed.message); // row Completed/retransmit of the table
       return;
     }
     const pending = this.#pending.get(key);

@@ -1,12 +1,10 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Endpoint, Flow } from '@rollcall/sip-transaction';
 import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
 import type { FrontCounters } from './counters.ts';
-import { UdpSender } from './udp-sender.ts';
+import { openUdpSocket, sendDatagram } from './udp-sender.ts';
 
-/** Socket buffers: a burst of thousands of datagrams must outlive a pause of the event loop. */
-const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 const CR = 0x0d;
 const LF = 0x0a;
 /** The first octet of a STUN message is 0 or 1 (RFC 7983 §7: below 4); no SIP message begins so. */
@@ -29,7 +27,6 @@ export class UdpListener {
   readonly index: number;
   readonly #options: UdpOptions;
   readonly #socket: Socket;
-  readonly #sender: UdpSender;
   open = false;
 
   constructor(options: UdpOptions) {
@@ -37,20 +34,7 @@ export class UdpListener {
     this.index = options.index;
     this.local = { address: options.host, port: options.port };
     this.advertised = options.advertised ?? this.local;
-    this.#socket = createSocket({
-      type: isIPv6(options.host) ? 'udp6' : 'udp4',
-      recvBufferSize: SOCKET_BUFFER_BYTES,
-      sendBufferSize: SOCKET_BUFFER_BYTES,
-      // Destinations are addresses; without this each send would go through dns.lookup and the next tick.
-      lookup: (host, _options, callback) => {
-        callback(null, host, isIPv6(host) ? 6 : 4);
-      },
-    });
-    const { counters } = options;
-    this.#sender = new UdpSender(this.#socket, (error) => {
-      if (error === null) counters.datagramsOut += 1;
-      else counters.datagramsFailed += 1;
-    });
+    this.#socket = openUdpSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
   }
 
   /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
@@ -74,7 +58,7 @@ export class UdpListener {
   }
 
   flowTo(remote: Endpoint): Flow {
-    return new UdpFlow(this, remote);
+    return new UdpFlow(this, remote.address, remote.port);
   }
 
   /** The flow that an id of the form `u<listener>-<address hex>-<port>` names. */
@@ -84,12 +68,13 @@ export class UdpListener {
     if (address === undefined || !/^\d{1,5}$/.test(port)) return undefined;
     if (Number(port) < 1 || Number(port) > 65_535 || isIPv6(address) !== isIPv6(this.local.address))
       return undefined;
-    return new UdpFlow(this, { address, port: Number(port) });
+    return new UdpFlow(this, address, Number(port));
   }
 
-  send(message: string, remote: Endpoint): boolean {
+  send(message: string, address: string, port: number): boolean {
     if (!this.open) return false;
-    this.#sender.send(message, remote.port, remote.address);
+    this.#options.counters.datagramsOut += 1;
+    sendDatagram(this.#socket, message, port, address);
     return true;
   }
 
@@ -116,28 +101,33 @@ export class UdpListener {
       counters.notSip += 1;
       return;
     }
-    this.#options.onDatagram(
-      data.toString('latin1'),
-      new UdpFlow(this, { address: plainAddress(source.address), port: source.port }),
-    );
+    const flow = new UdpFlow(this, plainAddress(source.address), source.port);
+    this.#options.onDatagram(data.toString('latin1'), flow);
   }
 }
 
 const isBlank = (data: Buffer): boolean => data.every((octet) => octet === CR || octet === LF);
 
-class UdpFlow implements Flow {
+/** Flow and endpoint in one object: one is made for each datagram. */
+class UdpFlow implements Flow, Endpoint {
   readonly transport = 'udp' as const;
   readonly reliable = false;
   readonly #listener: UdpListener;
-  readonly remote: Endpoint;
+  readonly address: string;
+  readonly port: number;
 
-  constructor(listener: UdpListener, remote: Endpoint) {
+  constructor(listener: UdpListener, address: string, port: number) {
     this.#listener = listener;
-    this.remote = remote;
+    this.address = address;
+    this.port = port;
   }
 
   get id(): string {
-    return `u${String(this.#listener.index)}-${addressHex(this.remote.address)}-${String(this.remote.port)}`;
+    return `u${String(this.#listener.index)}-${addressHex(this.address)}-${String(this.port)}`;
+  }
+
+  get remote(): Endpoint {
+    return this;
   }
 
   get local(): Endpoint {
@@ -153,7 +143,7 @@ class UdpFlow implements Flow {
   }
 
   send(message: string): boolean {
-    return this.#listener.send(message, this.remote);
+    return this.#listener.send(message, this.address, this.port);
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import type { ApiApp } from '@rollcall/http/api';
 import { listenApi } from '@rollcall/http/api';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store, StoreStatus } from '@rollcall/store-redis';
-import { createMetrics } from '@rollcall/telemetry';
+import { createMetrics, METRICS, SECONDS_BUCKETS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import { buildAdmin } from './app.ts';
 import type { AdminConfig } from './config.ts';
@@ -72,7 +72,12 @@ class RunningAdmin {
   async start(): Promise<AdminListening> {
     const store = await this.#openStore();
     const metrics = createMetrics();
-    const counters = new AdminMetrics(metrics, this.#streams, store);
+    const counters = new AdminMetrics(metrics, {
+      names: METRICS,
+      buckets: SECONDS_BUCKETS,
+      streams: this.#streams,
+      store,
+    });
     this.#app = await buildAdmin({
       ports: portsOf(store),
       rootToken: this.#config.adminToken,

@@ -1,47 +1,49 @@
 import type { Store } from '@rollcall/store-redis';
-import { METRICS, SECONDS_BUCKETS } from '@rollcall/telemetry';
-import type { Counter, Histogram, Metrics } from '@rollcall/telemetry';
+import type { Counter, Histogram, METRICS, Metrics } from '@rollcall/telemetry';
 import type { StreamGate } from './events/stream-gate.ts';
+
+export interface AdminMetricsSources {
+  readonly names: typeof METRICS;
+  readonly buckets: readonly number[];
+  readonly streams: StreamGate;
+  readonly store: Pick<Store, 'ready' | 'stats'>;
+}
 
 /** What admin counts. */
 export class AdminMetrics {
   readonly #requests: Counter;
   readonly #seconds: Histogram;
 
-  constructor(metrics: Metrics, streams: StreamGate, store: Pick<Store, 'ready' | 'stats'>) {
-    this.#requests = metrics.counter(METRICS.httpRequests, 'REST requests answered.', [
+  constructor(metrics: Metrics, { names, buckets, streams, store }: AdminMetricsSources) {
+    this.#requests = metrics.counter(names.httpRequests, 'REST requests answered.', [
       'route',
       'method',
       'status',
     ]);
-    this.#seconds = metrics.histogram(
-      METRICS.httpSeconds,
-      'Time from a REST request to its answer.',
-      SECONDS_BUCKETS,
-    );
-    metrics.gauge(METRICS.httpStreams, 'Event streams open.', () => streams.size);
+    this.#seconds = metrics.histogram(names.httpSeconds, 'Time from a REST request to its answer.', buckets);
+    metrics.gauge(names.httpStreams, 'Event streams open.', () => streams.size);
     metrics.collect(
-      METRICS.httpStreamsDropped,
+      names.httpStreamsDropped,
       'Event streams cut off: the client was too slow.',
       'counter',
       () => [{ value: streams.dropped }],
     );
     const queue = { queue: 'event_streams' };
-    metrics.collect(METRICS.boundSize, 'Entries of a bounded queue or table.', 'gauge', () => [
+    metrics.collect(names.boundSize, 'Entries of a bounded queue or table.', 'gauge', () => [
       { labels: queue, value: streams.size },
     ]);
-    metrics.collect(METRICS.boundLimit, 'Most entries of a bounded queue or table.', 'gauge', () => [
+    metrics.collect(names.boundLimit, 'Most entries of a bounded queue or table.', 'gauge', () => [
       { labels: queue, value: streams.limits.streams },
     ]);
-    metrics.collect(METRICS.boundRefusals, 'What a bounded queue or table refused.', 'counter', () => [
+    metrics.collect(names.boundRefusals, 'What a bounded queue or table refused.', 'counter', () => [
       { labels: queue, value: streams.refused },
     ]);
-    metrics.gauge(METRICS.storeConnected, '1 when the store can be reached.', () => (store.ready() ? 1 : 0));
-    metrics.gauge(METRICS.storePending, 'Store calls without an answer.', () => store.stats().pending);
-    metrics.collect(METRICS.storeCommands, 'Store calls made.', 'counter', () => [
+    metrics.gauge(names.storeConnected, '1 when the store can be reached.', () => (store.ready() ? 1 : 0));
+    metrics.gauge(names.storePending, 'Store calls without an answer.', () => store.stats().pending);
+    metrics.collect(names.storeCommands, 'Store calls made.', 'counter', () => [
       { value: store.stats().calls },
     ]);
-    metrics.collect(METRICS.storeErrors, 'Store calls that failed.', 'counter', () => [
+    metrics.collect(names.storeErrors, 'Store calls that failed.', 'counter', () => [
       { value: store.stats().failures },
     ]);
   }

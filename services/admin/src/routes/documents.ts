@@ -25,7 +25,7 @@ const pageOf = (id: ProblemId) => ({ type: problemType(id), ...PROBLEMS[id] });
 /** The OpenAPI document, a page that shows it, and what the problem types mean. */
 export function documentRoutes(app: ApiApp): void {
   app.get('/openapi.json', {
-    schema: { hide: true } as object,
+    schema: { hide: true },
     config: open(),
     handler: (_request, reply) => reply.type('application/json').send(JSON.stringify(app.swagger())),
   });
@@ -33,7 +33,7 @@ export function documentRoutes(app: ApiApp): void {
   for (const { url, file, type } of FILES) {
     const text = readFileSync(new URL(`../../ui/${file}`, import.meta.url));
     app.get(url, {
-      schema: { hide: true } as object,
+      schema: { hide: true },
       config: open(),
       handler: (_request, reply) =>
         reply

@@ -1,0 +1,550 @@
+import { describe, expect, test } from 'vitest';
+import type { Aor, BindingId } from '@rollcall/location';
+import { World, alice, bob, recordRoute, shown, tagOf } from './harness/world.ts';
+
+const dialogOf = (world: World) => {
+  const { request } = world.last;
+  return { callId: request.header('call-id'), from: request.header('from'), to: request.header('to') };
+};
+
+describe('SUBSCRIBE, RFC 6665 §4.2.1', () => {
+  test('S02 message-summary: 200 with Expires, Contact and To-tag, and one NOTIFY at once', async () => {
+    const world = new World();
+    const response = await world.subscribe({ to: 'alice', event: 'message-summary', expires: 600 });
+    expect(response.status).toBe(200);
+    expect(response.header('expires')).toBe('600');
+    const tag = tagOf(response);
+    expect(response.header('contact')).toBe(`<sip:${tag}@198.51.100.1:5060;transport=tcp>`);
+    expect(response.header('record-route')).toBe(recordRoute('u0-c0000201-5060'));
+    expect(world.notifies).toHaveLength(1);
+    const { request, peer } = world.last;
+    expect(peer).toBe('127.0.0.1:7001');
+    expect(request.requestUri).toBe('sip:alice@192.0.2.1:5060;transport=tcp');
+    expect(request.header('route')).toBe(recordRoute('u0-c0000201-5060'));
+    expect(request.header('event')).toBe('message-summary');
+    expect(request.header('subscription-state')).toBe('active;expires=600');
+    expect(request.header('content-type')).toBe('application/simple-message-summary');
+    expect(request.body).toBe(`Messages-Waiting: no\r\nMessage-Account: ${alice}\r\nVoice-Message: 0/0\r\n`);
+    expect(dialogOf(world)).toEqual({
+      callId: 'c1',
+      from: `<sip:alice@example.test>;tag=${tag}`,
+      to: '<sip:alice@example.test>;tag=f1',
+    });
+  });
+
+  test('S02 the tag and Contact are short enough for any dialog: tag 110, Contact 120 octets', async () => {
+    const world = new World();
+    const response = await world.subscribe();
+    expect(tagOf(response).length).toBeLessThanOrEqual(110);
+    expect((response.header('contact') ?? '').length - 2).toBeLessThanOrEqual(120);
+  });
+
+  test('S03 S04 a re-SUBSCRIBE through another replica: 200, full state, CSeq one higher', async () => {
+    const world = new World(2);
+    const toTag = tagOf(await world.subscribe({}, 0));
+    const first = shown(world.last);
+    const response = await world.subscribe({ toTag, cseq: 2, expires: 300 }, 1);
+    expect(response.status).toBe(200);
+    expect(response.header('expires')).toBe('300');
+    expect(tagOf(response)).toBe(toTag);
+    expect(world.notifies).toHaveLength(2);
+    expect(shown(world.last)).toEqual({
+      cseq: first.cseq + 1,
+      state: 'active;expires=300',
+      body: first.body,
+    });
+  });
+
+  test('S05 Expires 0 in the dialog: 200, one NOTIFY terminated with state, and nothing is left', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe());
+    const response = await world.subscribe({ toTag, cseq: 2, expires: 0 });
+    expect([response.status, response.header('expires')]).toEqual([200, '0']);
+    expect(world.notifies).toHaveLength(2);
+    expect(shown(world.last).state).toBe('terminated;reason=timeout');
+    expect(shown(world.last).body).toContain('<basic>closed</basic>');
+    expect(await world.events.watchers(bob)).toEqual([]);
+    expect((await world.subscribe({ toTag, cseq: 3 })).status).toBe(481);
+  });
+
+  test('S05 Expires 0 at first is a fetch: one NOTIFY terminated with state, nothing stored', async () => {
+    const world = new World();
+    await world.register('registered');
+    const response = await world.subscribe({ expires: 0 });
+    expect([response.status, response.header('expires')]).toEqual([200, '0']);
+    expect(world.notifies).toHaveLength(1);
+    expect(shown(world.last).state).toBe('terminated;reason=timeout');
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
+    expect(await world.events.watchers(bob)).toEqual([]);
+  });
+
+  test('S06 not refreshed: one NOTIFY terminated;reason=timeout, then 481', async () => {
+    const world = new World(2);
+    const toTag = tagOf(await world.subscribe({ expires: 60 }));
+    await world.pass(59_000);
+    expect(world.notifies).toHaveLength(1);
+    world.time += 1_000;
+    await Promise.all([world.work(0), world.work(1)]);
+    expect(world.notifies.map((notify) => shown(notify).state)).toEqual([
+      'active;expires=60',
+      'terminated;reason=timeout',
+    ]);
+    expect((await world.subscribe({ toTag, cseq: 2 })).status).toBe(481);
+    await world.pass(60_000, 1);
+    expect(world.notifies).toHaveLength(2);
+  });
+
+  test('S06 after the expiry but before anybody came to end it: 481 already', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe({ expires: 60 }));
+    world.time += 60_000;
+    expect((await world.subscribe({ toTag, cseq: 2 })).status).toBe(481);
+  });
+
+  test.each(['dialog', 'Presence', 'ua-profile;profile-type="device"', undefined])(
+    'S07 Event %s: 489 with Allow-Events',
+    async (event) => {
+      const world = new World();
+      const response = await world.subscribe({ event });
+      expect(response.status).toBe(489);
+      expect(response.header('allow-events')).toBe('presence, reg, message-summary');
+      expect(world.notifies).toEqual([]);
+    },
+  );
+
+  test('S08 10 s where 60 is the minimum: 423 with Min-Expires; nothing is refused above an hour', async () => {
+    const world = new World();
+    const response = await world.subscribe({ expires: 10 });
+    expect([response.status, response.header('min-expires')]).toEqual([423, '60']);
+    const long = await world.subscribe({ expires: 2_678_400 });
+    expect([long.status, long.header('expires')]).toEqual([200, '3600']);
+  });
+
+  test('S08 no Expires: the default of the package', async () => {
+    const world = new World();
+    const response = await world.subscribe({ expires: undefined });
+    expect(response.header('expires')).toBe('3600');
+  });
+
+  test('S09 Accept that nothing offers: 406 with what we have', async () => {
+    const world = new World();
+    const response = await world.subscribe({ accept: 'application/cpim-pidf+xml' });
+    expect([response.status, response.header('accept')]).toEqual([406, 'application/pidf+xml']);
+  });
+
+  test.each(['multipart/related, application/rlmi+xml, application/pidf+xml', 'application/*', '*/*;q=0.1'])(
+    'S09 Accept: %s is served',
+    async (accept) => {
+      const world = new World();
+      expect((await world.subscribe({ accept })).status).toBe(200);
+    },
+  );
+
+  test('unknown To-tags are answered 481, whatever they look like', async () => {
+    const world = new World();
+    for (const toTag of ['as211b359e', '99.AAAAAAAAAAAAAAAA', '1.AAAAAAAAAAAAAAAA']) {
+      expect((await world.subscribe({ toTag, cseq: 2 })).status).toBe(481);
+    }
+  });
+
+  test('RFC 3261 §12.2.2: a lower CSeq in the dialog gets 500, the same one the same answer without a NOTIFY', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe({ cseq: 5 }));
+    await world.subscribe({ toTag, cseq: 7 });
+    expect(world.notifies).toHaveLength(2);
+    expect((await world.subscribe({ toTag, cseq: 6 })).status).toBe(500);
+    expect((await world.subscribe({ toTag, cseq: 7 })).status).toBe(200);
+    expect(world.notifies).toHaveLength(2);
+  });
+
+  test('the same SUBSCRIBE given to a second replica is one subscription', async () => {
+    const world = new World(2);
+    const first = await world.subscribe({}, 0);
+    const second = await world.subscribe({}, 1);
+    expect(tagOf(second)).toBe(tagOf(first));
+    expect(world.notifies).toHaveLength(1);
+    expect(await world.events.watchers(bob)).toHaveLength(1);
+  });
+
+  test('S25 a phone that starts over with its old Call-ID goes on with the old subscription', async () => {
+    const world = new World();
+    const first = await world.subscribe({ cseq: 1 });
+    const cseq = shown(world.last).cseq;
+    const second = await world.subscribe({ cseq: 2 });
+    expect(tagOf(second)).toBe(tagOf(first));
+    expect(shown(world.last).cseq).toBe(cseq + 1);
+    expect(await world.events.watchers(bob)).toHaveLength(1);
+  });
+
+  test('another Event in the dialog is no shared dialog: 403 (RFC 6665 §4.5.2)', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe());
+    expect((await world.subscribe({ toTag, cseq: 2, event: 'presence;id=7' })).status).toBe(403);
+  });
+
+  test('the id of the Event comes back in the NOTIFY', async () => {
+    const world = new World();
+    await world.subscribe({ event: 'presence;id=7' });
+    expect(world.last.request.header('event')).toBe('presence;id=7');
+  });
+
+  test('who refreshes over another connection is notified there', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe({ flow: 't1' }));
+    await world.subscribe({ toTag, cseq: 2, flow: 't2' });
+    expect(world.last.request.header('route')).toBe(recordRoute('t2'));
+  });
+
+  test('only the owner and those with a grant watch reg and message-summary; presence is open', async () => {
+    const world = new World();
+    for (const event of ['reg', 'message-summary']) {
+      expect((await world.subscribe({ event, callId: event })).status).toBe(403);
+    }
+    expect((await world.subscribe()).status).toBe(200);
+    world.grants.set(bob, [alice]);
+    expect((await world.subscribe({ event: 'reg', callId: 'granted' })).status).toBe(200);
+  });
+
+  test('nobody at all, and a domain that is not ours: 404', async () => {
+    const world = new World();
+    expect((await world.subscribe({ to: 'nobody' })).status).toBe(404);
+  });
+
+  test('without an asserted identity, a Contact, or with a Require: 403, 400, 420, and no NOTIFY', async () => {
+    const world = new World();
+    expect((await world.subscribe({ headers: 'Require: foo, eventlist\r\n' })).header('unsupported')).toBe(
+      'foo, eventlist',
+    );
+    expect((await world.subscribe({ contact: '<sip:a@192.0.2.1>, <sip:a@192.0.2.2>' })).status).toBe(400);
+    const bare =
+      'SUBSCRIBE sip:bob@example.test SIP/2.0\r\nVia: SIP/2.0/TCP e.invalid;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n' +
+      'To: <sip:bob@example.test>\r\nCall-ID: x\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:a@192.0.2.1>\r\nEvent: presence\r\nContent-Length: 0\r\n\r\n';
+    expect((await world.request(bare)).status).toBe(403);
+    expect(world.notifies).toEqual([]);
+  });
+
+  test('other methods get 405 with Allow', async () => {
+    const world = new World();
+    const raw =
+      'MESSAGE sip:bob@example.test SIP/2.0\r\nVia: SIP/2.0/TCP e.invalid;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n' +
+      'To: <sip:bob@example.test>\r\nCall-ID: x\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n';
+    const response = await world.request(raw);
+    expect([response.status, response.header('allow')]).toEqual([405, 'SUBSCRIBE, PUBLISH']);
+  });
+
+  test('the store away: 503 with Retry-After, and afterwards all is as before', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe());
+    world.storeUp = false;
+    for (const attempt of [{}, { toTag, cseq: 2 }, { expires: 0, callId: 'fetch' }]) {
+      const response = await world.subscribe(attempt);
+      expect([response.status, response.header('retry-after')]).toEqual([503, '2']);
+    }
+    expect(world.notifies).toHaveLength(1);
+    world.storeUp = true;
+    expect((await world.subscribe({ toTag, cseq: 3 })).status).toBe(200);
+  });
+});
+
+describe('NOTIFY on change', () => {
+  test('S14 registers, expires, unregisters: one NOTIFY each; a refresh or a second look: none', async () => {
+    const world = new World(2);
+    await world.subscribe();
+    await world.register('registered');
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
+    await world.register('refreshed', {}, bob, 1);
+    await world.work(0);
+    expect(world.notifies).toHaveLength(2);
+    await world.register('expired', {}, bob, 1);
+    expect(shown(world.last).body).toContain('<basic>closed</basic>');
+    await world.register('registered', { id: 'b2' as BindingId });
+    await world.register('unregistered', { id: 'b2' as BindingId });
+    const cseqs = world.notifies.map((notify) => shown(notify).cseq);
+    expect(cseqs).toEqual(cseqs.map((_, n) => cseqs[0]! + n));
+    expect(world.notifies).toHaveLength(5);
+  });
+
+  test('S13 a tuple for each device; two flows of one instance are one device', async () => {
+    const world = new World();
+    await world.subscribe();
+    const instance = '<urn:uuid:00000000-0000-1000-8000-000A95A0E128>';
+    await world.register('registered', { id: 'f1' as BindingId, instance, regId: 1 });
+    await world.register('registered', { id: 'f2' as BindingId, instance, regId: 2 });
+    await world.register('registered', { id: 'd2' as BindingId, q: 500 });
+    expect(shown(world.last).body.match(/<tuple /g)).toHaveLength(2);
+    expect(shown(world.last).body).toContain('<contact priority="0.5">sip:bob@example.test</contact>');
+  });
+
+  test('S18 reg: full with version 0, then partial with what happened, version rising by one', async () => {
+    const world = new World();
+    await world.subscribe({ to: 'alice', event: 'reg', expires: 600 });
+    expect(shown(world.last).body).toMatch(
+      /version="0" state="full">\r\n<registration aor="sip:alice@example.test" id="\w+" state="init">/,
+    );
+    await world.register('registered', { params: ';+sip.instance="<urn:uuid:1>"' }, alice);
+    expect(shown(world.last).body).toContain('version="1" state="partial"');
+    expect(shown(world.last).body).toContain(
+      'state="active" event="registered" duration-registered="0" expires="3600" callid="r1" cseq="1"><uri>sip:bob@192.0.2.7:5060</uri><unknown-param name="+sip.instance">&quot;&lt;urn:uuid:1&gt;&quot;</unknown-param>',
+    );
+    await world.register('refreshed', {}, alice);
+    expect(shown(world.last).body).toContain('event="refreshed"');
+    await world.register('unregistered', {}, alice);
+    expect(shown(world.last).body).toContain('version="3" state="partial"');
+    expect(shown(world.last).body).toMatch(
+      /state="terminated">\r\n<contact id="b1" state="terminated" event="unregistered">/,
+    );
+  });
+
+  test('S27 a mailbox that changes is told', async () => {
+    const world = new World();
+    await world.subscribe({ to: 'alice', event: 'message-summary' });
+    await world.events.putMailbox(alice, {
+      counts: { 'voice-message': { fresh: 2, old: 8, urgentFresh: 0, urgentOld: 2 } },
+    });
+    await world.work();
+    expect(shown(world.last).body).toBe(
+      `Messages-Waiting: yes\r\nMessage-Account: ${alice}\r\nVoice-Message: 2/8 (0/2)\r\n`,
+    );
+  });
+
+  test('one NOTIFY in flight; changes meanwhile are told once, the newest state', async () => {
+    const world = new World(2);
+    world.autoAnswer = undefined;
+    await world.subscribe();
+    for (let n = 0; n < 3; n += 1)
+      await world.register('registered', { id: `b${String(n)}` as BindingId }, bob, n % 2);
+    expect(world.notifies).toHaveLength(1);
+    world.last.status(200);
+    await world.settle();
+    expect(world.notifies).toHaveLength(2);
+    expect(shown(world.last).body.match(/<tuple /g)).toHaveLength(3);
+    world.last.status(200);
+    await world.settle();
+    await world.work(1);
+    expect(world.notifies).toHaveLength(2);
+  });
+
+  test('a change that was undone before the NOTIFY was answered is not told', async () => {
+    const world = new World();
+    world.autoAnswer = undefined;
+    await world.subscribe();
+    await world.register('registered');
+    await world.register('unregistered');
+    world.last.status(200);
+    await world.settle();
+    expect(world.notifies).toHaveLength(1);
+  });
+
+  test('a SUBSCRIBE while one is in flight is owed a NOTIFY of its own', async () => {
+    const world = new World();
+    world.autoAnswer = undefined;
+    const toTag = tagOf(await world.subscribe());
+    expect((await world.subscribe({ toTag, cseq: 2 })).status).toBe(200);
+    expect(world.notifies).toHaveLength(1);
+    world.last.status(200);
+    await world.settle();
+    expect(world.notifies).toHaveLength(2);
+  });
+
+  test('an end while one is in flight is told after it, and nothing after that', async () => {
+    const world = new World();
+    world.autoAnswer = undefined;
+    const toTag = tagOf(await world.subscribe());
+    await world.subscribe({ toTag, cseq: 2, expires: 0 });
+    await world.register('registered');
+    world.last.status(200);
+    await world.settle();
+    expect(world.notifies).toHaveLength(2);
+    expect(shown(world.last).state).toBe('terminated;reason=timeout');
+    world.last.status(200);
+    await world.settle();
+    await world.register('unregistered');
+    expect(world.notifies).toHaveLength(2);
+    expect(await world.events.watchers(bob)).toEqual([]);
+  });
+
+  test('many watchers of one resource are all told', async () => {
+    const world = new World();
+    for (let n = 0; n < 300; n += 1) await world.subscribe({ callId: `c${String(n)}` });
+    await world.register('registered');
+    expect(world.notifies).toHaveLength(600);
+  });
+});
+
+describe('NOTIFY that fails, RFC 6665 §4.2.2', () => {
+  test.each([404, 405, 410, 416, 480, 481, 485, 489, 501, 604])(
+    'S11 %i removes the subscription',
+    async (status) => {
+      const world = new World();
+      const toTag = tagOf(await world.subscribe());
+      world.autoAnswer = status;
+      await world.register('registered');
+      expect(await world.events.watchers(bob)).toEqual([]);
+      expect((await world.subscribe({ toTag, cseq: 2 })).status).toBe(481);
+    },
+  );
+
+  test.each([408, 500, 503])(
+    'S11 %i: kept, and tried again with a growing pause and the next CSeq',
+    async (status) => {
+      const world = new World();
+      await world.subscribe();
+      world.autoAnswer = status;
+      await world.register('registered');
+      const before = world.notifies.length;
+      await world.pass(1_000);
+      expect(world.notifies).toHaveLength(before);
+      await world.pass(1_000);
+      expect(world.notifies).toHaveLength(before + 1);
+      await world.pass(2_000);
+      expect(world.notifies).toHaveLength(before + 1);
+      world.autoAnswer = 200;
+      await world.pass(2_000);
+      expect(world.notifies).toHaveLength(before + 2);
+      expect(shown(world.last).cseq).toBe(shown(world.notifies[0]!).cseq + before + 1);
+      expect(shown(world.last).body).toContain('<basic>open</basic>');
+      await world.pass(60_000);
+      expect(world.notifies).toHaveLength(before + 2);
+    },
+  );
+
+  test('S11 Retry-After is obeyed', async () => {
+    const world = new World();
+    world.autoAnswer = undefined;
+    await world.subscribe();
+    world.last.status(503, 'Retry-After: 30 (later)\r\n');
+    await world.settle();
+    await world.pass(29_000);
+    expect(world.notifies).toHaveLength(1);
+    await world.pass(1_000);
+    expect(world.notifies).toHaveLength(2);
+  });
+
+  test('after many failures in a row the subscription goes', async () => {
+    const world = new World();
+    world.autoAnswer = 503;
+    await world.subscribe({ expires: 3600 });
+    for (let n = 0; n < 30; n += 1) await world.pass(60_000);
+    expect(world.notifies).toHaveLength(10);
+    expect(await world.events.watchers(bob)).toEqual([]);
+  });
+
+  test('430 flow failed: no NOTIFY until the subscriber comes back over another flow', async () => {
+    const world = new World();
+    const toTag = tagOf(await world.subscribe({ flow: 't1' }));
+    world.autoAnswer = 430;
+    await world.register('registered');
+    await world.pass(30_000);
+    expect(world.notifies).toHaveLength(2);
+    world.autoAnswer = 200;
+    await world.subscribe({ toTag, cseq: 2, flow: 't2' });
+    expect(world.notifies).toHaveLength(3);
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
+  });
+
+  test('430 and no refresh: the subscription ends without a word', async () => {
+    const world = new World();
+    await world.subscribe({ expires: 60 });
+    world.autoAnswer = 430;
+    await world.register('registered');
+    await world.pass(61_000);
+    expect(world.notifies).toHaveLength(2);
+    expect(await world.events.watchers(bob)).toEqual([]);
+  });
+});
+
+describe('replicas that die', () => {
+  test('S24 P17 killed with a NOTIFY in flight: another goes on in the dialog with the next CSeq once the claim lapses', async () => {
+    const world = new World(2);
+    await world.subscribe();
+    world.autoAnswer = undefined;
+    await world.register('registered', {}, bob, 0);
+    const claimed = shown(world.last);
+    world.kill(0);
+    await world.pass(9_000, 1);
+    expect(world.notifies).toHaveLength(2);
+    await world.pass(2_000, 1);
+    expect(world.notifies).toHaveLength(3);
+    expect(world.last.replica).toBe(1);
+    expect(shown(world.last)).toEqual({ ...claimed, cseq: claimed.cseq + 1, state: 'active;expires=589' });
+    expect(dialogOf(world).callId).toBe('c1');
+  });
+
+  test('S24 killed idle: a change is told by another at once', async () => {
+    const world = new World(2);
+    await world.subscribe();
+    world.kill(0);
+    await world.register('registered', {}, bob, 1);
+    expect(world.notifies).toHaveLength(2);
+    expect(world.last.replica).toBe(1);
+  });
+
+  test('S24 killed after it took the change and before it acted: another is given the change after the lease', async () => {
+    const world = new World(2);
+    await world.subscribe();
+    const take = world.events.take.bind(world.events);
+    await world.location.commit({ aor: bob, expectedVersion: 0, bindings: [], changes: [] });
+    world.events.touch(bob as Aor, 'location', []);
+    for (let shard = 0; shard < 4; shard += 1) await take(shard, 10);
+    world.kill(0);
+    await world.events.putMailbox(bob, undefined);
+    await world.publish(
+      '<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="x"><tuple id="a"><status><basic>open</basic></status></tuple></presence>',
+      { replica: 1 },
+    );
+    for (let shard = 0; shard < 4; shard += 1) await take(shard, 10);
+    await world.pass(4_000, 1);
+    expect(world.notifies).toHaveLength(1);
+    await world.pass(2_000, 1);
+    expect(world.notifies).toHaveLength(2);
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
+  });
+
+  test('a late answer to a NOTIFY that was taken over changes nothing', async () => {
+    const world = new World(2);
+    world.autoAnswer = undefined;
+    await world.subscribe();
+    const first = world.last;
+    await world.pass(11_000, 1);
+    expect(world.notifies).toHaveLength(2);
+    first.status(481);
+    await world.settle();
+    expect(await world.events.watchers(bob)).toHaveLength(1);
+    world.last.status(200);
+    await world.settle();
+    expect((await world.events.readMany(await world.events.watchers(bob)))[0]?.subscription.delivery).toBe(
+      'settled',
+    );
+  });
+
+  test('a phone that takes its time is no dead replica: the claim is prolonged', async () => {
+    const world = new World(2);
+    world.autoAnswer = undefined;
+    await world.subscribe();
+    for (let n = 0; n < 8; n += 1) {
+      await world.replicas[0]!.notifier.prolong();
+      await world.pass(4_000, 1);
+    }
+    expect(world.notifies).toHaveLength(1);
+    world.last.status(200);
+    await world.settle();
+    expect((await world.events.readMany(await world.events.watchers(bob)))[0]?.subscription.delivery).toBe(
+      'settled',
+    );
+  });
+
+  test('two replicas that are told of one change send one NOTIFY', async () => {
+    const world = new World(2);
+    await world.subscribe();
+    await world.location.commit({ aor: bob, expectedVersion: 0, bindings: [], changes: [] });
+    await world.events.commitPublications({
+      resource: bob,
+      expectedVersion: 0,
+      changed: true,
+      publications: [{ etag: 'e', package: 'presence', expiresAt: world.clock.now(), body: '' }],
+    });
+    await Promise.all([world.work(0), world.work(1)]);
+    expect(world.notifies).toHaveLength(1);
+    expect(world.warnings).toEqual([]);
+  });
+});

@@ -4,7 +4,7 @@ import type { EdgeCounters, InnerTarget } from './counters.ts';
 import { newBranch, nextMaxForwards, viaWithSource } from './hop.ts';
 import type { InnerLink, InnerOutcome } from './ports.ts';
 import type { Replies } from './reply.ts';
-import { notCrossing } from './trust-boundary.ts';
+import { REMOVED } from './trust-boundary.ts';
 
 /** How a request changes on its way to an inner service. */
 export interface InnerHop {
@@ -44,7 +44,7 @@ export class InnerForwarder {
     const message = edit(request, {
       prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${traceLine}`,
       maxForwards: nextMaxForwards(request),
-      remove: notCrossing(request, 'to-service'),
+      remove: REMOVED.toService,
       topVia: viaWithSource(request, transaction.flow),
     });
     this.link.request(hop.key, branch, message, (outcome) => {
@@ -56,7 +56,7 @@ export class InnerForwarder {
     this.counters.inner[this.target][outcome.kind] += 1;
     switch (outcome.kind) {
       case 'response':
-        this.replies.send(transaction, outcome.response.status, edit(outcome.response, POP_VIA));
+        this.replies.send(transaction, outcome.response.status, edit(outcome.response, POP_OUR_VIA));
         return;
       case 'unavailable':
         this.replies.refuseStateful(transaction, 'innerAway');
@@ -67,4 +67,4 @@ export class InnerForwarder {
   }
 }
 
-const POP_VIA = { dropFirst: ['via'] } as const;
+const POP_OUR_VIA = { dropFirst: ['via'] } as const;

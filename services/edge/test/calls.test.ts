@@ -97,6 +97,12 @@ describe('RFC 3261 §16.6 forwarding', () => {
     expect(request.header('subject')).toBe('kept');
   });
 
+  it('E14 RFC 3325 §9.3 a caller who wants privacy is not named to the phone', async () => {
+    const edge = await withBob(['t1']);
+    await call(edge, { headers: 'Privacy: id\r\n' });
+    expect(edge.front.last.request.has('p-asserted-identity')).toBe(false);
+  });
+
   it('C09 a MESSAGE records no route', async () => {
     const edge = await withBob(['t1']);
     const transaction = await call(edge, { method: 'MESSAGE' });

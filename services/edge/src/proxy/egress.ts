@@ -6,7 +6,7 @@ import type { EdgeFinder } from '../edge-finder.ts';
 import type { FlowNames } from '../flow-names.ts';
 import type { CurrentTrace } from '../forward.ts';
 import { nextMaxForwards, outerVia } from '../hop.ts';
-import { notCrossing } from '../trust-boundary.ts';
+import { REMOVED } from '../trust-boundary.ts';
 
 /** The next hop of a proxied request. */
 export interface Hop {
@@ -96,18 +96,14 @@ export class Egress {
       if (origin.flow !== undefined) lines += this.names.of(origin.flow).recordRoute;
     }
     for (const route of routes) lines += `Route: ${typeof route === 'string' ? route : route.text}\r\n`;
-    lines += origin.identity;
+    const named = hop.inner || !wantsPrivacy(request);
+    if (named) lines += origin.identity;
     const trace = hop.inner ? this.trace() : undefined;
     if (trace !== undefined) lines += `Traceparent: ${trace}\r\n`;
-    const crossing = origin.flow === undefined ? 'outward' : 'to-phone';
     return edit(request, {
       prepend: lines,
       maxForwards: nextMaxForwards(request),
-      remove: [
-        ...notCrossing(request, crossing),
-        'route',
-        ...(origin.identity === '' ? [] : ['proxy-authorization']),
-      ],
+      remove: removedFrom(origin, named),
       requestUri: onward.requestUri,
       topVia: origin.topVia,
     });
@@ -117,6 +113,16 @@ export class Egress {
   get request(): SipFront['request'] {
     return this.front.request.bind(this.front);
   }
+}
+
+/** RFC 3325 §9.3: `Privacy: id` keeps the asserted identity inside. */
+function wantsPrivacy(request: SipRequest): boolean {
+  return request.has('privacy') && /(?:^|[;\s])id(?:$|[;\s])/i.test(request.header('privacy') ?? '');
+}
+
+function removedFrom(origin: Origin, named: boolean): readonly string[] {
+  if (origin.flow === undefined) return named ? REMOVED.outward : REMOVED.outwardPrivate;
+  return origin.identity === '' ? REMOVED.toPhone : REMOVED.toPhoneProved;
 }
 
 /** True for a request without a To-tag (RFC 3261 §12.2). */

@@ -3,7 +3,7 @@ import { edit } from '@rollcall/sip';
 import type { SipResponse } from '@rollcall/sip';
 import type { ClientTransaction, ClientTransactionUser } from '@rollcall/sip-transaction';
 import { newBranch } from '../hop.ts';
-import { notCrossing } from '../trust-boundary.ts';
+import { REMOVED } from '../trust-boundary.ts';
 import { bestResponse, otherChallenges } from './best-response.ts';
 import type { Candidate } from './best-response.ts';
 import type { Egress, Hop, Onward } from './egress.ts';
@@ -27,6 +27,8 @@ export interface ContextDeps {
 const TIMER_C_MS = 190_000;
 /** RFC 3261 §9.1: a cancelled transaction without a final answer is over after 64*T1. */
 const CANCEL_WAIT_MS = 32_000;
+
+const OUR_VIA = ['via'] as const;
 
 /** One client transaction of the context. */
 class Branch implements ClientTransactionUser {
@@ -165,8 +167,8 @@ export class ResponseContext {
   /** RFC 3261 §16.7 steps 3 and 9. */
   #pass(status: number, response: SipResponse, append = ''): void {
     const message = edit(response, {
-      dropFirst: ['via'],
-      remove: notCrossing(response, 'to-phone'),
+      dropFirst: OUR_VIA,
+      remove: REMOVED.answer,
       ...(append === '' ? undefined : { append }),
     });
     this.upstream.respond(status, message);

@@ -11,19 +11,28 @@ const later = (id: string, text: string): Acceptance => ({ id, text, due: false 
 
 /** Every id that a test may name. */
 export const ACCEPTANCE: readonly Acceptance[] = [
-  due('R01', 'REGISTER without credentials is challenged with every algorithm, strongest first; nothing is stored'),
+  due(
+    'R01',
+    'REGISTER without credentials is challenged with every algorithm, strongest first; nothing is stored',
+  ),
   due('R02', 'The answered challenge gives 200 with every binding, its expires, and Date'),
   due('R03', 'A wrong password gives a new challenge that is not stale, is counted, and stores nothing'),
   due('R04', 'A right answer to a nonce past its lifetime gives 401 with stale=true'),
   due('R05', 'Credentials sent a second time are stale, at the same edge and at another'),
   due('R06', 'Phones that know one algorithm only are served; userhash is no server error'),
-  due('R07', 'Credentials that do not fit the request are 400 or 401; of several the ones for our realm count'),
+  due(
+    'R07',
+    'Credentials that do not fit the request are 400 or 401; of several the ones for our realm count',
+  ),
   due('R08', "Registering another's AoR is 403, unless granted, and then it is in the audit log"),
   due('R09', 'With a grant the binding goes under To, whatever From says'),
   later('R10', 'Unknown users and wrong passwords look alike, in reply and in time'),
   due('R11', 'To in another domain than the Request-URI is 404; a foreign Request-URI is refused'),
   due('R12', 'An unknown Require is 420 with Unsupported; path, outbound and gruu are understood'),
-  due('R13', 'Parameters, escapes and the case of the host do not make another AoR; the case of the user does'),
+  due(
+    'R13',
+    'Parameters, escapes and the case of the host do not make another AoR; the case of the user does',
+  ),
   later('R14', 'A telephone number has one AoR, as tel URI and as sip URI with user=phone'),
   due('R15', 'No fault is answered 6xx, and Record-Route has no meaning for REGISTER'),
   due('B01', 'A second device is listed beside the first'),

@@ -1,13 +1,27 @@
+import { describeConfig } from '@rollcall/config';
 import { REFUSALS as EVENT_REFUSALS } from '@rollcall/events';
 import { REGISTER_REFUSALS } from '@rollcall/registration';
 import { reasonPhrase } from '@rollcall/sip';
-import { inviteClient, inviteServer, nonInviteClient, nonInviteServer, printDiagram } from '@rollcall/sip-transaction';
+import {
+  inviteClient,
+  inviteServer,
+  nonInviteClient,
+  nonInviteServer,
+  printDiagram,
+} from '@rollcall/sip-transaction';
 import { adminConfig } from '../../services/admin/src/config.ts';
 import { edgeConfig } from '../../services/edge/src/config.ts';
 import { REFUSALS as EDGE_REFUSALS, type Refusal } from '../../services/edge/src/refusals.ts';
 import { presenceConfig } from '../../services/presence/src/config.ts';
 import { registrarConfig } from '../../services/registrar/src/config.ts';
-import { configurationPage, conformancePage, type Page, refusalsPage, type RefusalRow, transactionsPage } from './pages.ts';
+import {
+  configurationPage,
+  conformancePage,
+  type Page,
+  refusalsPage,
+  type RefusalRow,
+  transactionsPage,
+} from './pages.ts';
 
 interface LabelledByKey {
   readonly status: number;
@@ -29,7 +43,12 @@ const edgeRows = (table: Readonly<Record<string, Refusal>>): RefusalRow[] =>
 export function allPages(): Page[] {
   return [
     conformancePage(),
-    configurationPage({ edge: edgeConfig, registrar: registrarConfig, presence: presenceConfig, admin: adminConfig }),
+    configurationPage({
+      edge: describeConfig(edgeConfig),
+      registrar: describeConfig(registrarConfig),
+      presence: describeConfig(presenceConfig),
+      admin: describeConfig(adminConfig),
+    }),
     refusalsPage({
       'Edge, any request': edgeRows(EDGE_REFUSALS),
       'Registrar, REGISTER': rows(REGISTER_REFUSALS),

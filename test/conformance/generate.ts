@@ -9,7 +9,9 @@ import type { Page } from './pages.ts';
 /** Pages of the tree that are not what would be generated now. */
 export function stalePages(pages: readonly Page[] = allPages()): string[] {
   return pages
-    .filter(({ path, text }) => !existsSync(join(ROOT, path)) || readFileSync(join(ROOT, path), 'utf8') !== text)
+    .filter(
+      ({ path, text }) => !existsSync(join(ROOT, path)) || readFileSync(join(ROOT, path), 'utf8') !== text,
+    )
     .map(({ path }) => path);
 }
 

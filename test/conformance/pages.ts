@@ -1,4 +1,4 @@
-import { describeConfig, type Definition } from '@rollcall/config';
+import type { ConfigRow } from '@rollcall/config';
 import { ACCEPTANCE } from './acceptance.ts';
 import { namedTests } from './named-tests.ts';
 
@@ -52,9 +52,9 @@ export function conformancePage(): Page {
 }
 
 /** Settings of each service, from the definitions that the services read them by. */
-export function configurationPage(services: Readonly<Record<string, Definition<unknown>>>): Page {
-  const section = (name: string, definition: Definition<unknown>) => {
-    const rows = describeConfig(definition).map(({ env, type, default: usual, required, help }) => [
+export function configurationPage(services: Readonly<Record<string, readonly ConfigRow[]>>): Page {
+  const section = (name: string, settings: readonly ConfigRow[]) => {
+    const rows = settings.map(({ env, type, default: usual, required, help }) => [
       `\`${env}\``,
       type,
       required ? '**required**' : usual === undefined || usual === '' ? '' : `\`${usual}\``,
@@ -68,7 +68,7 @@ export function configurationPage(services: Readonly<Record<string, Definition<u
     'Services are configured by their environment. A wrong value, a missing one and a misspelt `ROLLCALL_` name end the ' +
       'service with one line that names the key and exit code 78. `OTEL_*` names are those of OpenTelemetry; the SDK is loaded ' +
       'only when `OTEL_TRACES_EXPORTER` is set and not `none`.',
-    ...Object.entries(services).map(([name, definition]) => section(name, definition)),
+    ...Object.entries(services).map(([name, settings]) => section(name, settings)),
   );
 }
 
@@ -103,6 +103,8 @@ export function transactionsPage(diagrams: Readonly<Record<string, string>>): Pa
     'docs/transactions.md',
     'Transactions',
     'The machines of RFC 3261 §17 with the corrections of RFC 6026, printed from the tables in `libs/sip-transaction/src/machines`.',
-    ...Object.entries(diagrams).map(([name, diagram]) => `## ${name}\n\n\`\`\`mermaid\n${diagram.trim()}\n\`\`\``),
+    ...Object.entries(diagrams).map(
+      ([name, diagram]) => `## ${name}\n\n\`\`\`mermaid\n${diagram.trim()}\n\`\`\``,
+    ),
   );
 }

@@ -33,7 +33,17 @@ describe('sipsak', () => {
   it('registers with digest, and the binding shows (R01, R02, A01)', async () => {
     const { host, port } = system.sip('udp');
     const contact = 'sip:bob@127.0.0.1:5099';
-    const args = ['-U', '-C', contact, '-s', `sip:${BOB.user}@${system.domain}`, '-a', BOB.password, '-p', `${host}:${port}`];
+    const args = [
+      '-U',
+      '-C',
+      contact,
+      '-s',
+      `sip:${BOB.user}@${system.domain}`,
+      '-a',
+      BOB.password,
+      '-p',
+      `${host}:${port}`,
+    ];
     const ran = await run('sipsak', [...args, '-x', '300', '-H', '127.0.0.1', '-vv']);
     expect(ran.code, ran.output).toBe(0);
     const shown = await system.admin.bindings(`sip:${BOB.user}@${system.domain}`);
@@ -73,25 +83,38 @@ function baresip(name: string, account: string): { readonly output: () => string
 }
 
 describe('baresip', () => {
-  it.each(['udp', 'tcp'] as const)('over %s registers, subscribes to its mailbox and is notified', async (transport) => {
-    const { host, port } = system.sip(transport);
-    const phone = baresip(
-      transport,
-      `<sip:${ALICE.user}@${system.domain};transport=${transport}>;auth_user=${ALICE.user};auth_pass=${ALICE.password}` +
-        `;outbound="sip:${host}:${port};transport=${transport}";regint=60;mwi=yes;pubint=0`,
-    );
-    const aor = `sip:${ALICE.user}@${system.domain}`;
-    await eventually('the binding', async () => (await system.admin.bindings(aor)).length > 0, 15_000).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${phone.output().slice(-4000)}`);
-    });
-    await eventually('a NOTIFY answered 200', () => /NOTIFY sip:[^]*Messages-Waiting/.test(phone.output()), 15_000).catch(
-      (error: unknown) => {
+  it.each(['udp', 'tcp'] as const)(
+    'over %s registers, subscribes to its mailbox and is notified',
+    async (transport) => {
+      const { host, port } = system.sip(transport);
+      const phone = baresip(
+        transport,
+        `<sip:${ALICE.user}@${system.domain};transport=${transport}>;auth_user=${ALICE.user};auth_pass=${ALICE.password}` +
+          `;outbound="sip:${host}:${port};transport=${transport}";regint=60;mwi=yes;pubint=0`,
+      );
+      const aor = `sip:${ALICE.user}@${system.domain}`;
+      await eventually(
+        'the binding',
+        async () => (await system.admin.bindings(aor)).length > 0,
+        15_000,
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${phone.output().slice(-4000)}`);
+      });
+      await eventually(
+        'a NOTIFY answered 200',
+        () => /NOTIFY sip:[^]*Messages-Waiting/.test(phone.output()),
+        15_000,
+      ).catch((error: unknown) => {
         throw new Error(`${String(error)}\n${phone.output().slice(-6000)}`);
-      },
-    );
-    child?.stdin?.write('/quit\n');
-    child?.kill('SIGTERM');
-    await eventually('the binding is gone when the phone quits', async () => (await system.admin.bindings(aor)).length === 0, 15_000);
-    await sleep(100);
-  });
+      });
+      child?.stdin?.write('/quit\n');
+      child?.kill('SIGTERM');
+      await eventually(
+        'the binding is gone when the phone quits',
+        async () => (await system.admin.bindings(aor)).length === 0,
+        15_000,
+      );
+      await sleep(100);
+    },
+  );
 });

@@ -8,15 +8,24 @@ import { run } from './tools.ts';
 
 /** Users of one run, each with its line in SIPp's injection file. */
 const USERS = 20;
-const accounts = Array.from({ length: USERS }, (_, index) => ({ user: `sipp${index}`, password: `pass-${index}` }));
+const accounts = Array.from({ length: USERS }, (_, index) => ({
+  user: `sipp${index}`,
+  password: `pass-${index}`,
+}));
 
 let system: TestSystem;
 let folder: string;
 beforeAll(async () => {
   // SIPp 3.6 knows MD5 only and reads the first challenge alone.
-  system = await TestSystem.start({ accounts, replicas: { registrar: 2, presence: 2 }, env: { edge: { ROLLCALL_DIGEST_ALGORITHMS: 'MD5' } } });
+  system = await TestSystem.start({
+    accounts,
+    replicas: { registrar: 2, presence: 2 },
+    env: { edge: { ROLLCALL_DIGEST_ALGORITHMS: 'MD5' } },
+  });
   folder = mkdtempSync(join(tmpdir(), 'rollcall-sipp-'));
-  const rows = accounts.map(({ user, password }) => `${user};[authentication username=${user} password=${password}];${system.domain}`);
+  const rows = accounts.map(
+    ({ user, password }) => `${user};[authentication username=${user} password=${password}];${system.domain}`,
+  );
   writeFileSync(join(folder, 'users.csv'), `SEQUENTIAL\n${rows.join('\n')}\n`);
 });
 afterAll(async () => {
@@ -34,7 +43,15 @@ async function sipp(name: string, transport: 'udp' | 'tcp', port: number): Promi
       `${server.host}:${server.port}`,
       ...['-sf', scenario(name), '-inf', join(folder, 'users.csv'), '-t', transport === 'udp' ? 'u1' : 't1'],
       ...['-i', '127.0.0.1', '-p', String(port), '-m', String(USERS), '-l', '10', '-r', '20'],
-      ...['-nostdin', '-trace_err', '-error_file', join(folder, `${name}-${transport}.err`), '-timeout', '30s', '-timeout_error'],
+      ...[
+        '-nostdin',
+        '-trace_err',
+        '-error_file',
+        join(folder, `${name}-${transport}.err`),
+        '-timeout',
+        '30s',
+        '-timeout_error',
+      ],
     ],
     { cwd: folder },
   );
@@ -47,8 +64,11 @@ describe.each(['udp', 'tcp'] as const)('SIPp over %s', (transport) => {
   it(`registers, refreshes and unregisters ${USERS} users (R01, R02, B03, B04)`, async () => {
     const before = await system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' });
     await sipp('register', transport, port);
-    expect((await system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' })) - before).toBe(2 * USERS);
-    for (const { user } of accounts) expect(await system.admin.bindings(`sip:${user}@${system.domain}`)).toEqual([]);
+    expect(
+      (await system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' })) - before,
+    ).toBe(2 * USERS);
+    for (const { user } of accounts)
+      expect(await system.admin.bindings(`sip:${user}@${system.domain}`)).toEqual([]);
   });
 
   it(`subscribes ${USERS} users to message-summary and takes every NOTIFY (S01, S02, S05)`, async () => {

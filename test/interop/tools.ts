@@ -6,7 +6,11 @@ export interface Ran {
 }
 
 /** Runs an outside program to its end; past the time it is killed. */
-export function run(program: string, args: readonly string[], options: { readonly cwd?: string; readonly timeoutMs?: number } = {}): Promise<Ran> {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly timeoutMs?: number } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -15,7 +19,9 @@ export function run(program: string, args: readonly string[], options: { readonl
     let output = '';
     child.stdout.on('data', (data: Buffer) => (output += data.toString('latin1')));
     child.stderr.on('data', (data: Buffer) => (output += data.toString('latin1')));
-    child.on('error', () => reject(new Error(`${program} is not installed: npm test as root installs it, or apt-get install it`)));
+    child.on('error', () =>
+      reject(new Error(`${program} is not installed: npm test as root installs it, or apt-get install it`)),
+    );
     const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 40_000);
     child.on('close', (code) => {
       clearTimeout(timer);

@@ -16,7 +16,9 @@ describe.each(TRANSPORTS)('admin shows what phones did over %s', (transport) => 
   it('A01 bindings right after the 200: present, ETag is the version, seconds as promised', async () => {
     const phone = await system.phone(freshAccount(), { transport });
     const answer = await ok(phone.register(600));
-    const shown = await system.admin.get<{ bindings: readonly { contact: string; expires: number }[] }>(path(phone.aor));
+    const shown = await system.admin.get<{ bindings: readonly { contact: string; expires: number }[] }>(
+      path(phone.aor),
+    );
     expect(shown.status).toBe(200);
     expect(shown.body.bindings.map((one) => one.contact)).toEqual([phone.contact]);
     const promised = contactsOf(answer)[0]?.expires ?? 0;
@@ -30,7 +32,8 @@ describe.each(TRANSPORTS)('admin shows what phones did over %s', (transport) => 
 
   it('A06 live events resume after Last-Event-ID: none lost, none twice', async () => {
     const phone = await system.phone(freshAccount(), { transport });
-    const mine = (stream: EventStream) => stream.events.filter((one) => JSON.stringify(one.data).includes(phone.options.user));
+    const mine = (stream: EventStream) =>
+      stream.events.filter((one) => JSON.stringify(one.data).includes(phone.options.user));
     const first = await EventStream.open(system.admin, '/v1/events');
     await ok(phone.register(600));
     const [seen] = await eventually('an event', () => (mine(first).length > 0 ? mine(first) : undefined));
@@ -54,10 +57,16 @@ describe.each(TRANSPORTS)('admin shows what phones did over %s', (transport) => 
     const contact = 'sip:a%22%3Cscript%3E@192.0.2.1';
     await ok(
       phone.register(600, {
-        headers: [contactLine(`"<script>alert('x')</script>" <${contact}>`), 'Expires: 600', `User-Agent: ${hostile}`],
+        headers: [
+          contactLine(`"<script>alert('x')</script>" <${contact}>`),
+          'Expires: 600',
+          `User-Agent: ${hostile}`,
+        ],
       }),
     );
-    const answer = await system.admin.get<{ bindings: readonly { contact: string; userAgent?: string }[] }>(path(phone.aor));
+    const answer = await system.admin.get<{ bindings: readonly { contact: string; userAgent?: string }[] }>(
+      path(phone.aor),
+    );
     expect(answer.headers.get('content-type')).toContain('application/json');
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.body.bindings[0]?.contact).toBe(contact);
@@ -101,14 +110,18 @@ describe('admin', () => {
     expect(await third()).toBe(403);
     expect((await admin.call('PUT', grant)).status).toBeLessThan(300);
     await eventually('the grant holds', async () => (await third()) === 200);
-    expect(JSON.stringify((await admin.get(`/v1/aors/${encodeURIComponent(aor)}/grants`)).body)).toContain(identity);
+    expect(JSON.stringify((await admin.get(`/v1/aors/${encodeURIComponent(aor)}/grants`)).body)).toContain(
+      identity,
+    );
     expect((await admin.call('DELETE', grant)).status).toBe(204);
     await eventually('the grant is gone', async () => (await third()) === 403);
   });
 
   it('A07 no token or a wrong one: 401 with a problem, and a challenge', async () => {
     for (const token of ['', 'wrong']) {
-      const answer = await new AdminClient(system.admin.url, token).get<{ status?: number }>(path('sip:alice@example.test'));
+      const answer = await new AdminClient(system.admin.url, token).get<{ status?: number }>(
+        path('sip:alice@example.test'),
+      );
       expect(answer.status).toBe(401);
       expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
       expect(answer.headers.get('content-type')).toContain('application/problem+json');
@@ -117,7 +130,10 @@ describe('admin', () => {
   });
 
   it('A08 OpenAPI 3.1: every route with its schemas and errors', async () => {
-    const answer = await system.admin.get<{ openapi: string; paths: Record<string, Record<string, { responses?: object }>> }>('/openapi.json');
+    const answer = await system.admin.get<{
+      openapi: string;
+      paths: Record<string, Record<string, { responses?: object }>>;
+    }>('/openapi.json');
     expect(answer.status).toBe(200);
     expect(answer.body.openapi).toMatch(/^3\.1\./);
     const paths = Object.keys(answer.body.paths);
@@ -127,8 +143,14 @@ describe('admin', () => {
     for (const [route, methods] of Object.entries(answer.body.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
         const codes = Object.keys(operation.responses ?? {});
-        expect(codes.some((code) => code.startsWith('2')), `${method} ${route} says what it answers`).toBe(true);
-        expect(codes.some((code) => /^([45]|default)/.test(code)), `${method} ${route} says how it fails`).toBe(true);
+        expect(
+          codes.some((code) => code.startsWith('2')),
+          `${method} ${route} says what it answers`,
+        ).toBe(true);
+        expect(
+          codes.some((code) => /^([45]|default)/.test(code)),
+          `${method} ${route} says how it fails`,
+        ).toBe(true);
       }
     }
   });
@@ -138,7 +160,11 @@ describe('admin', () => {
       expect((await system.admin.get(bad)).status).toBeGreaterThanOrEqual(400);
       expect((await system.admin.get(bad)).status).toBeLessThan(500);
     }
-    const polluted = await system.admin.call('PUT', '/v1/domains/odd.test', JSON.parse('{"__proto__":{"x":1},"minExpires":"many"}'));
+    const polluted = await system.admin.call(
+      'PUT',
+      '/v1/domains/odd.test',
+      JSON.parse('{"__proto__":{"x":1},"minExpires":"many"}'),
+    );
     expect(polluted.status).toBe(400);
   });
 });

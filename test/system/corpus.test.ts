@@ -19,17 +19,21 @@ const MORE_MS = 120;
 
 const rows = readCorpus();
 const octetsOf = (row: CorpusRow): Buffer => readFileSync(new URL(row.file, FIXTURES));
-const statusOf = (answer: string): string => /^SIP\/2\.0 (\d{3}) /.exec(answer)?.[1] ?? `no response: ${answer.slice(0, 40)}`;
+const statusOf = (answer: string): string =>
+  /^SIP\/2\.0 (\d{3}) /.exec(answer)?.[1] ?? `no response: ${answer.slice(0, 40)}`;
 const matches = (status: string, codes: readonly string[]): boolean =>
   codes.some((code) => code === status || (code === '2xx' && status.startsWith('2')));
-const finals = (answers: readonly string[]): string[] => answers.map(statusOf).filter((status) => !status.startsWith('1'));
+const finals = (answers: readonly string[]): string[] =>
+  answers.map(statusOf).filter((status) => !status.startsWith('1'));
 
 /** Sends one datagram from a loopback address of its own and the port that the top Via names; returns what comes back. */
 async function overUdp(row: CorpusRow, index: number): Promise<string[]> {
   const socket = createSocket('udp4');
   const answers: string[] = [];
   socket.on('message', (data) => answers.push(data.toString('latin1')));
-  await new Promise<void>((resolve) => socket.bind({ address: `127.0.2.${index + 1}`, port: row.sentByPort }, resolve));
+  await new Promise<void>((resolve) =>
+    socket.bind({ address: `127.0.2.${index + 1}`, port: row.sentByPort }, resolve),
+  );
   const { host, port } = system.sip('udp');
   socket.send(octetsOf(row), port, host);
   await settle(answers, row.udp.length === 0);
@@ -81,13 +85,17 @@ it('B24 the corpus has all 74 rows', () => {
 });
 
 describe('B24 RFC 4475 and RFC 5118 over UDP', () => {
-  it.each(rows.filter((row) => !row.streamOnly).map((row) => [row.file, row] as const))('B24 %s', async (_, row) => {
-    const answers = finals(await overUdp(row, rows.indexOf(row)));
-    if (answers.length === 0 && (row.udp.length === 0 || row.silenceAllowed)) return;
-    expect(row.udp.length).toBeGreaterThan(0);
-    expect(answers.length).toBeGreaterThan(0);
-    for (const status of answers) expect(matches(status, row.udp), `${status} is not one of ${row.udp.join(', ')}`).toBe(true);
-  });
+  it.each(rows.filter((row) => !row.streamOnly).map((row) => [row.file, row] as const))(
+    'B24 %s',
+    async (_, row) => {
+      const answers = finals(await overUdp(row, rows.indexOf(row)));
+      if (answers.length === 0 && (row.udp.length === 0 || row.silenceAllowed)) return;
+      expect(row.udp.length).toBeGreaterThan(0);
+      expect(answers.length).toBeGreaterThan(0);
+      for (const status of answers)
+        expect(matches(status, row.udp), `${status} is not one of ${row.udp.join(', ')}`).toBe(true);
+    },
+  );
   it('B24 every process is unharmed', expectUnharmed);
 });
 
@@ -95,7 +103,11 @@ describe('B24 RFC 4475 and RFC 5118 over TCP', () => {
   it.each(rows.map((row) => [row.file, row] as const))('B24 %s', async (_, row) => {
     const { answers, closed } = await overTcp(octetsOf(row), row.stream.length === 0);
     const statuses = finals(answers);
-    if (statuses.length === 0 && (row.stream.length === 0 || row.streamSilenceAllowed || (row.closeAllowed && closed))) return;
+    if (
+      statuses.length === 0 &&
+      (row.stream.length === 0 || row.streamSilenceAllowed || (row.closeAllowed && closed))
+    )
+      return;
     expect(statuses.length).toBeGreaterThan(0);
     for (const status of statuses) {
       expect(matches(status, row.stream), `${status} is not one of ${row.stream.join(', ')}`).toBe(true);
@@ -130,7 +142,10 @@ describe('B24 what the index asserts beside the status', () => {
 
   it('B24 a malformed packet is counted', async () => {
     const before = await system.metric('edge', 'rollcall_sip_malformed_total');
-    await overUdp(rows.find((one) => one.file.endsWith('lwsruri.sip'))!, 122);
+    await overUdp(
+      rows.find((one) => one.file.endsWith('lwsruri.sip'))!,
+      122,
+    );
     expect(await system.metric('edge', 'rollcall_sip_malformed_total')).toBeGreaterThan(before);
   });
 

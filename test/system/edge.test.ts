@@ -15,16 +15,19 @@ afterAll(() => system.stop());
 const registered = () => system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' });
 
 describe('E02 rport', () => {
-  it.each(TRANSPORTS)('E02 over %s: received and rport name the source, whatever the Via says', async (transport) => {
-    const phone = await system.phone(freshAccount(), { transport });
-    const raw = phone.build('REGISTER').replace(/(Via: \S+ )[\d.:]+/, '$1192.0.2.77:9999');
-    const answer = await phone.transact(raw);
-    expect(answer.status).toBe(401);
-    const via = answer.topVia();
-    expect(via.ok && [via.value.host, via.value.port]).toEqual(['192.0.2.77', 9999]);
-    expect(via.ok && via.value.received).toBe('127.0.0.1');
-    expect(via.ok && via.value.rport).toBe(phone.wire.local.port);
-  });
+  it.each(TRANSPORTS)(
+    'E02 over %s: received and rport name the source, whatever the Via says',
+    async (transport) => {
+      const phone = await system.phone(freshAccount(), { transport });
+      const raw = phone.build('REGISTER').replace(/(Via: \S+ )[\d.:]+/, '$1192.0.2.77:9999');
+      const answer = await phone.transact(raw);
+      expect(answer.status).toBe(401);
+      const via = answer.topVia();
+      expect(via.ok && [via.value.host, via.value.port]).toEqual(['192.0.2.77', 9999]);
+      expect(via.ok && via.value.received).toBe('127.0.0.1');
+      expect(via.ok && via.value.rport).toBe(phone.wire.local.port);
+    },
+  );
 });
 
 describe('E05 retransmission', () => {
@@ -115,7 +118,10 @@ describe('E13 framing', () => {
   it.each([
     ['negative', (raw: string) => raw.replace('Content-Length: 0', 'Content-Length: -1')],
     ['no number', (raw: string) => raw.replace('Content-Length: 0', 'Content-Length: many')],
-    ['given twice, differently', (raw: string) => raw.replace('Content-Length: 0', 'Content-Length: 0\r\nContent-Length: 5')],
+    [
+      'given twice, differently',
+      (raw: string) => raw.replace('Content-Length: 0', 'Content-Length: 0\r\nContent-Length: 5'),
+    ],
     ['beyond every limit', (raw: string) => raw.replace('Content-Length: 0', 'Content-Length: 999999999999')],
   ])('E13 TCP: Content-Length %s: 400 or 413, and the stream is closed', async (_, change) => {
     const { socket, received, closed } = await stream();
@@ -127,7 +133,10 @@ describe('E13 framing', () => {
 
   it('E13 TCP: Content-Length missing on a stream is no body or 400', async () => {
     const { socket, received, closed } = await stream();
-    socket.write(register((raw) => raw.replace('Content-Length: 0\r\n', '')), 'latin1');
+    socket.write(
+      register((raw) => raw.replace('Content-Length: 0\r\n', '')),
+      'latin1',
+    );
     await eventually('an answer', () => /SIP\/2\.0 40[01] /.test(received()) || closed());
     socket.destroy();
   });
@@ -145,8 +154,20 @@ describe('E13 framing', () => {
   });
 
   it.each([
-    ['a header block of 64 KiB and more', () => register((raw) => raw.replace('Max-Forwards: 70', `Max-Forwards: 70\r\nX-Long: ${'x'.repeat(80_000)}`))],
-    ['a body of 1 MiB', () => register((raw) => raw.replace('Content-Length: 0\r\n\r\n', `Content-Length: 1048576\r\n\r\n${'b'.repeat(1_048_576)}`))],
+    [
+      'a header block of 64 KiB and more',
+      () =>
+        register((raw) =>
+          raw.replace('Max-Forwards: 70', `Max-Forwards: 70\r\nX-Long: ${'x'.repeat(80_000)}`),
+        ),
+    ],
+    [
+      'a body of 1 MiB',
+      () =>
+        register((raw) =>
+          raw.replace('Content-Length: 0\r\n\r\n', `Content-Length: 1048576\r\n\r\n${'b'.repeat(1_048_576)}`),
+        ),
+    ],
   ])('E13 TCP: %s is refused with 400, 413 or 513 and the stream is closed', async (_, make) => {
     const { socket, received, closed } = await stream();
     socket.write(make(), 'latin1');
@@ -158,7 +179,9 @@ describe('E13 framing', () => {
   it('E13 TCP: 200 stalled half messages hold little memory, and others are served', async () => {
     const memory = async () => (await system.metrics('edge-1')).sum('process_resident_memory_bytes');
     const before = await memory();
-    const half = register((raw) => raw.replace('Max-Forwards: 70', `Max-Forwards: 70\r\nX-Long: ${'x'.repeat(8000)}`)).slice(0, 8000);
+    const half = register((raw) =>
+      raw.replace('Max-Forwards: 70', `Max-Forwards: 70\r\nX-Long: ${'x'.repeat(8000)}`),
+    ).slice(0, 8000);
     const streams = await Promise.all(Array.from({ length: 200 }, () => stream()));
     for (const { socket } of streams) socket.write(half, 'latin1');
     await sleep(500);
@@ -174,30 +197,41 @@ describe('E13 framing', () => {
     udp.send('this is not SIP at all\r\n\r\n');
     udp.send('\u0000\u0001\u0002');
     expect((await udp.transact(udp.build('REGISTER').replace(/^Call-ID:.*\r\n/m, ''))).status).toBe(400);
-    await eventually('counted', async () => (await system.metric('edge', 'rollcall_sip_malformed_total')) > before);
+    await eventually(
+      'counted',
+      async () => (await system.metric('edge', 'rollcall_sip_malformed_total')) > before,
+    );
   });
 });
 
 describe('E14 the trust boundary', () => {
-  it.each(TRANSPORTS)('E14 over %s: asserted identity, foreign Path and inner trace headers from outside are removed', async (transport) => {
-    const [attacker, victim] = [freshAccount(), freshAccount()];
-    const phone = await system.phone(attacker, { transport });
-    const forged = [
-      `P-Asserted-Identity: <sip:${victim.user}@${system.domain}>`,
-      'Path: <sip:forged-token@203.0.113.9;lr;ob>',
-      'Traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01',
-      'X-Rollcall-Anything: yes',
-    ];
-    const to = `<sip:${victim.user}@${system.domain}>`;
-    const stolen = await phone.register(600, { to, headers: [contactLine(`<${phone.contact}>`), ...forged] });
-    expect(stolen.status).toBe(403);
-    const own = await ok(phone.register(600, { headers: [contactLine(`<${phone.contact}>`), ...forged] }));
-    expect(own.raw).not.toContain('forged-token');
-    const store = await system.store();
-    const snapshot = await store.location.read(`sip:${attacker.user}@${system.domain}` as never);
-    const [binding] = snapshot.bindings;
-    expect(binding?.path).toHaveLength(1);
-    expect(binding?.path.join()).not.toContain('forged-token');
-    expect((await store.location.read(`sip:${victim.user}@${system.domain}` as never)).bindings).toEqual([]);
-  });
+  it.each(TRANSPORTS)(
+    'E14 over %s: asserted identity, foreign Path and inner trace headers from outside are removed',
+    async (transport) => {
+      const [attacker, victim] = [freshAccount(), freshAccount()];
+      const phone = await system.phone(attacker, { transport });
+      const forged = [
+        `P-Asserted-Identity: <sip:${victim.user}@${system.domain}>`,
+        'Path: <sip:forged-token@203.0.113.9;lr;ob>',
+        'Traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01',
+        'X-Rollcall-Anything: yes',
+      ];
+      const to = `<sip:${victim.user}@${system.domain}>`;
+      const stolen = await phone.register(600, {
+        to,
+        headers: [contactLine(`<${phone.contact}>`), ...forged],
+      });
+      expect(stolen.status).toBe(403);
+      const own = await ok(phone.register(600, { headers: [contactLine(`<${phone.contact}>`), ...forged] }));
+      expect(own.raw).not.toContain('forged-token');
+      const store = await system.store();
+      const snapshot = await store.location.read(`sip:${attacker.user}@${system.domain}` as never);
+      const [binding] = snapshot.bindings;
+      expect(binding?.path).toHaveLength(1);
+      expect(binding?.path.join()).not.toContain('forged-token');
+      expect((await store.location.read(`sip:${victim.user}@${system.domain}` as never)).bindings).toEqual(
+        [],
+      );
+    },
+  );
 });

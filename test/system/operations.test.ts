@@ -6,13 +6,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis } from '@rollcall/local';
-import { ALICE, eventually, freePortBase, redisForTests, ROOT, Subscription, TestSystem } from '@rollcall/testkit';
+import {
+  ALICE,
+  eventually,
+  freePortBase,
+  redisForTests,
+  ROOT,
+  Subscription,
+  TestSystem,
+} from '@rollcall/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ok, TRANSPORTS } from './support.ts';
 
 interface Ready {
   readonly ready: boolean;
-  readonly sip: readonly { readonly transport: 'udp' | 'tcp'; readonly host: string; readonly port: number }[];
+  readonly sip: readonly {
+    readonly transport: 'udp' | 'tcp';
+    readonly host: string;
+    readonly port: number;
+  }[];
   readonly admin: { readonly url: string; readonly token: string };
   readonly domain: string;
   readonly redis: string;
@@ -27,7 +39,11 @@ afterAll(() => {
 /** A checkout without node_modules, build or caches, as `git clone` leaves it; packages are linked to save the download. */
 function checkout(): string {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-clone-'));
-  const copied = spawnSync('sh', ['-c', `git ls-files -z | tar --null -T - -cf - | tar -xf - -C "${folder}"`], { cwd: ROOT });
+  const copied = spawnSync(
+    'sh',
+    ['-c', `git ls-files -z | tar --null -T - -cf - | tar -xf - -C "${folder}"`],
+    { cwd: ROOT },
+  );
   if (copied.status !== 0) throw new Error('the copy of the checkout failed');
   return folder;
 }
@@ -65,65 +81,106 @@ const readyLine = (started: Started): Promise<Ready> =>
 
 /** Processes whose command line names this folder. */
 const processesOf = (folder: string): string =>
-  spawnSync('sh', ['-c', `ps -eo pid,args | grep -F "${folder}" | grep -v grep || true`], { encoding: 'utf8' }).stdout.trim();
+  spawnSync('sh', ['-c', `ps -eo pid,args | grep -F "${folder}" | grep -v grep || true`], {
+    encoding: 'utf8',
+  }).stdout.trim();
 
 describe('O01 npm start', () => {
-  it('O01 on a fresh clone: installs, builds, runs all services; a phone registers; Ctrl-C leaves no process', { timeout: 400_000 }, async () => {
-    const folder = checkout();
-    try {
-      const portBase = await freePortBase();
-      const started = npmStart(folder, ['--json', '--port-base', String(portBase), '--users', '20', '--replicas', 'edge=2,registrar=2']);
-      const ready = await readyLine(started);
-      expect(started.stdout().trim().split('\n')).toHaveLength(1);
-      expect(ready.ready).toBe(true);
-      expect(ready.domain).toBe('example.test');
-      expect(ready.sip.filter((one) => one.port === portBase).map((one) => one.transport)).toEqual(['udp', 'tcp']);
-      expect(ready.sip).toHaveLength(4);
-      const { Phone, AdminClient } = await import('@rollcall/testkit');
-      for (const address of ready.sip) {
-        const phone = await Phone.open({ transport: address.transport, server: address, domain: ready.domain, user: 'u00020', password: 'pass-u00020' });
-        await ok(phone.register(600));
-        phone.close();
+  it(
+    'O01 on a fresh clone: installs, builds, runs all services; a phone registers; Ctrl-C leaves no process',
+    { timeout: 400_000 },
+    async () => {
+      const folder = checkout();
+      try {
+        const portBase = await freePortBase();
+        const started = npmStart(folder, [
+          '--json',
+          '--port-base',
+          String(portBase),
+          '--users',
+          '20',
+          '--replicas',
+          'edge=2,registrar=2',
+        ]);
+        const ready = await readyLine(started);
+        expect(started.stdout().trim().split('\n')).toHaveLength(1);
+        expect(ready.ready).toBe(true);
+        expect(ready.domain).toBe('example.test');
+        expect(ready.sip.filter((one) => one.port === portBase).map((one) => one.transport)).toEqual([
+          'udp',
+          'tcp',
+        ]);
+        expect(ready.sip).toHaveLength(4);
+        const { Phone, AdminClient } = await import('@rollcall/testkit');
+        for (const address of ready.sip) {
+          const phone = await Phone.open({
+            transport: address.transport,
+            server: address,
+            domain: ready.domain,
+            user: 'u00020',
+            password: 'pass-u00020',
+          });
+          await ok(phone.register(600));
+          phone.close();
+        }
+        const admin = new AdminClient(ready.admin.url, ready.admin.token);
+        expect(await admin.bindings('sip:u00020@example.test')).toHaveLength(4);
+        const at = Date.now();
+        started.child.kill('SIGINT');
+        expect(await started.ended).toBe(0);
+        expect(Date.now() - at).toBeLessThan(10_000);
+        await eventually('no process is left', () => processesOf(folder) === '', 10_000);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
       }
-      const admin = new AdminClient(ready.admin.url, ready.admin.token);
-      expect(await admin.bindings('sip:u00020@example.test')).toHaveLength(4);
-      const at = Date.now();
-      started.child.kill('SIGINT');
+    },
+  );
+
+  it(
+    'O01 prints addresses, accounts, URLs and what to try; kill -9 of the whole leaves no process',
+    { timeout: 120_000 },
+    async () => {
+      const portBase = await freePortBase();
+      const started = npmStart(ROOT, ['--port-base', String(portBase)]);
+      await eventually('the welcome', () => started.stdout().includes('Ctrl-C stops'), 90_000);
+      const text = started.stdout();
+      for (const wanted of [
+        `127.0.0.1:${portBase}`,
+        'alice / alice-secret',
+        'bob / bob-secret',
+        '/v1/',
+        'baresip',
+        'sipsak',
+        'curl',
+      ]) {
+        expect(text).toContain(wanted);
+      }
+      started.child.kill('SIGKILL');
+      const mark = `:${portBase}`;
+      await eventually(
+        'no process is left',
+        () =>
+          !spawnSync('sh', ['-c', 'ps -eo args; ss -ltnH'], { encoding: 'utf8' }).stdout.includes(`${mark} `),
+        20_000,
+      );
+    },
+  );
+
+  it(
+    'O01 --demo plays the ladder: REGISTER, 401, REGISTER, 200, SUBSCRIBE … NOTIFY',
+    { timeout: 120_000 },
+    async () => {
+      const portBase = await freePortBase();
+      const started = npmStart(ROOT, ['--demo', '--port-base', String(portBase)]);
       expect(await started.ended).toBe(0);
-      expect(Date.now() - at).toBeLessThan(10_000);
-      await eventually('no process is left', () => processesOf(folder) === '', 10_000);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-
-  it('O01 prints addresses, accounts, URLs and what to try; kill -9 of the whole leaves no process', { timeout: 120_000 }, async () => {
-    const portBase = await freePortBase();
-    const started = npmStart(ROOT, ['--port-base', String(portBase)]);
-    await eventually('the welcome', () => started.stdout().includes('Ctrl-C stops'), 90_000);
-    const text = started.stdout();
-    for (const wanted of [`127.0.0.1:${portBase}`, 'alice / alice-secret', 'bob / bob-secret', '/v1/', 'baresip', 'sipsak', 'curl']) {
-      expect(text).toContain(wanted);
-    }
-    started.child.kill('SIGKILL');
-    const mark = `:${portBase}`;
-    await eventually(
-      'no process is left',
-      () => !spawnSync('sh', ['-c', 'ps -eo args; ss -ltnH'], { encoding: 'utf8' }).stdout.includes(`${mark} `),
-      20_000,
-    );
-  });
-
-  it('O01 --demo plays the ladder: REGISTER, 401, REGISTER, 200, SUBSCRIBE … NOTIFY', { timeout: 120_000 }, async () => {
-    const portBase = await freePortBase();
-    const started = npmStart(ROOT, ['--demo', '--port-base', String(portBase)]);
-    expect(await started.ended).toBe(0);
-    const steps = started.stdout().match(/REGISTER \(|\bREGISTER -|40[17]|200 OK|SUBSCRIBE \(|NOTIFY \(/g) ?? [];
-    const order = steps.map((step) => /[A-Z]+|\d+/.exec(step)?.[0]);
-    const wanted = ['REGISTER', '401', 'REGISTER', '200', 'SUBSCRIBE', '401', 'SUBSCRIBE', '200', 'NOTIFY'];
-    expect(order.slice(0, wanted.length)).toEqual(wanted);
-    expect(order.filter((step) => step === 'NOTIFY')).toHaveLength(3);
-  });
+      const steps =
+        started.stdout().match(/REGISTER \(|\bREGISTER -|40[17]|200 OK|SUBSCRIBE \(|NOTIFY \(/g) ?? [];
+      const order = steps.map((step) => /[A-Z]+|\d+/.exec(step)?.[0]);
+      const wanted = ['REGISTER', '401', 'REGISTER', '200', 'SUBSCRIBE', '401', 'SUBSCRIBE', '200', 'NOTIFY'];
+      expect(order.slice(0, wanted.length)).toEqual(wanted);
+      expect(order.filter((step) => step === 'NOTIFY')).toHaveLength(3);
+    },
+  );
 
   it('a busy port is one clear line that names it, exit code 1', { timeout: 120_000 }, async () => {
     const portBase = await freePortBase();
@@ -132,7 +189,10 @@ describe('O01 npm start', () => {
     const started = npmStart(ROOT, ['--json', '--port-base', String(portBase)]);
     expect(await started.ended).toBe(1);
     socket.close();
-    const said = started.stderr().split('\n').filter((line) => line.includes('busy'));
+    const said = started
+      .stderr()
+      .split('\n')
+      .filter((line) => line.includes('busy'));
     expect(said).toHaveLength(1);
     expect(said[0]).toContain(`port ${portBase}/udp`);
     expect(started.stdout()).toBe('');
@@ -140,9 +200,19 @@ describe('O01 npm start', () => {
 
   it('a Redis that is not there is one clear line, exit code 1', { timeout: 120_000 }, async () => {
     const portBase = await freePortBase();
-    const started = npmStart(ROOT, ['--port-base', String(portBase), '--redis', `redis://127.0.0.1:${portBase + 30}`]);
+    const started = npmStart(ROOT, [
+      '--port-base',
+      String(portBase),
+      '--redis',
+      `redis://127.0.0.1:${portBase + 30}`,
+    ]);
     expect(await started.ended).toBe(1);
-    expect(started.stderr().split('\n').filter((line) => line.includes(`no Redis answers at 127.0.0.1:${portBase + 30}`))).toHaveLength(1);
+    expect(
+      started
+        .stderr()
+        .split('\n')
+        .filter((line) => line.includes(`no Redis answers at 127.0.0.1:${portBase + 30}`)),
+    ).toHaveLength(1);
   });
 
   it('a wrong flag is one clear line that names it', { timeout: 60_000 }, async () => {
@@ -154,7 +224,9 @@ describe('O01 npm start', () => {
 
 /** Runs one built service with this environment until it ends. */
 function runService(name: string, env: Record<string, string>, timeout = 15_000) {
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('ROLLCALL_')));
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !key.startsWith('ROLLCALL_')),
+  );
   return spawnSync(process.execPath, [join(ROOT, 'services', name, 'dist', 'main.js')], {
     env: { ...clean, OTEL_TRACES_EXPORTER: 'none', ...env },
     encoding: 'utf8',
@@ -199,7 +271,11 @@ describe('a busy port', () => {
             }
           : {}),
         ...(name === 'admin'
-          ? { ROLLCALL_ADMIN_HOST: '127.0.0.1', ROLLCALL_ADMIN_PORT: String(base + 5), ROLLCALL_ADMIN_TOKEN: 'a-token-of-some-length' }
+          ? {
+              ROLLCALL_ADMIN_HOST: '127.0.0.1',
+              ROLLCALL_ADMIN_PORT: String(base + 5),
+              ROLLCALL_ADMIN_TOKEN: 'a-token-of-some-length',
+            }
           : {}),
       },
     });
@@ -222,7 +298,11 @@ describe('health, metrics and Redis', () => {
       const status = async (name: string, path: string) => (await fetch(system.opsUrl(name, path))).status;
       const names = system.system.services.map((one) => one.planned.name);
       for (const name of names) {
-        expect([name, await status(name, '/healthz'), await status(name, '/readyz')]).toEqual([name, 200, 200]);
+        expect([name, await status(name, '/healthz'), await status(name, '/readyz')]).toEqual([
+          name,
+          200,
+          200,
+        ]);
         const metrics = await fetch(system.opsUrl(name, '/metrics'));
         expect(metrics.headers.get('content-type')).toContain('text/plain');
         expect((await system.metrics(name)).sum('process_resident_memory_bytes')).toBeGreaterThan(0);
@@ -253,7 +333,10 @@ describe('health, metrics and Redis', () => {
       );
       expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
       await sleep(1500);
-      const redis = await startRedis(redisForTests(), { port: system.redis?.port ?? 0, folder: join(system.folder, 'redis') });
+      const redis = await startRedis(redisForTests(), {
+        port: system.redis?.port ?? 0,
+        folder: join(system.folder, 'redis'),
+      });
       for (const service of system.system.services) await system.waitReady(service.planned.name, 15_000);
       const back = await eventually(
         'served again',
@@ -270,7 +353,9 @@ describe('health, metrics and Redis', () => {
           .log(service.planned.name)
           .split('\n')
           .filter((line) => /redis/i.test(line) && /"level":(4|5)0/.test(line));
-        expect(about.length, `${service.planned.name} says it once: ${about.join('\n')}`).toBeLessThanOrEqual(2);
+        expect(about.length, `${service.planned.name} says it once: ${about.join('\n')}`).toBeLessThanOrEqual(
+          2,
+        );
         expect(about.length).toBeGreaterThanOrEqual(1);
       }
       await redis.stop();
@@ -297,12 +382,18 @@ describe('health, metrics and Redis', () => {
     let text = '';
     child.stdout.on('data', (data: Buffer) => (text += data.toString()));
     child.stderr.on('data', (data: Buffer) => (text += data.toString()));
-    const status = async (path: string) => (await fetch(`http://127.0.0.1:${base + 2}${path}`).catch(() => undefined))?.status;
+    const status = async (path: string) =>
+      (await fetch(`http://127.0.0.1:${base + 2}${path}`).catch(() => undefined))?.status;
     await eventually('alive', async () => (await status('/healthz')) === 200, 15_000);
     expect(await status('/readyz')).toBe(503);
     await sleep(3000);
-    expect(text.split('\n').filter((line) => /redis/i.test(line) && /"level":[45]0/.test(line))).toHaveLength(1);
-    const redis = await startRedis(redisForTests(), { port: base + 1, folder: mkdtempSync(join(tmpdir(), 'rollcall-redis-')) });
+    expect(text.split('\n').filter((line) => /redis/i.test(line) && /"level":[45]0/.test(line))).toHaveLength(
+      1,
+    );
+    const redis = await startRedis(redisForTests(), {
+      port: base + 1,
+      folder: mkdtempSync(join(tmpdir(), 'rollcall-redis-')),
+    });
     await eventually('ready', async () => (await status('/readyz')) === 200, 15_000);
     const ended = new Promise((resolve) => child.on('close', resolve));
     child.kill('SIGTERM');
@@ -312,40 +403,52 @@ describe('health, metrics and Redis', () => {
 });
 
 describe('O04 one trace', () => {
-  it.each(TRANSPORTS)('O04 over %s: one trace id from the REGISTER over the registrar and the commit to the NOTIFY', async (transport) => {
-    const system = await TestSystem.start({ env: { all: { OTEL_TRACES_EXPORTER: 'console' } } });
-    try {
-      const phone = await system.phone(ALICE, { transport });
-      const subscription = new Subscription(phone, { event: 'reg' });
-      await ok(subscription.send(600));
-      await subscription.nextNotify();
-      await ok(phone.register(600));
-      await subscription.nextNotify();
-      const trace = await eventually(
-        'a trace over three services',
-        () => {
-          const spans = system.spans();
-          const ids = new Set(spans.map((span) => span.traceId));
-          for (const id of ids) {
-            const mine = spans.filter((span) => span.traceId === id);
-            const kinds = new Set(mine.map((span) => span.service.replace('rollcall-', '')));
-            if (['edge', 'registrar', 'presence'].every((kind) => kinds.has(kind)) && mine.some((span) => span.name === 'sip.presence.notify')) {
-              return mine;
+  it.each(TRANSPORTS)(
+    'O04 over %s: one trace id from the REGISTER over the registrar and the commit to the NOTIFY',
+    async (transport) => {
+      const system = await TestSystem.start({ env: { all: { OTEL_TRACES_EXPORTER: 'console' } } });
+      try {
+        const phone = await system.phone(ALICE, { transport });
+        const subscription = new Subscription(phone, { event: 'reg' });
+        await ok(subscription.send(600));
+        await subscription.nextNotify();
+        await ok(phone.register(600));
+        await subscription.nextNotify();
+        const trace = await eventually(
+          'a trace over three services',
+          () => {
+            const spans = system.spans();
+            const ids = new Set(spans.map((span) => span.traceId));
+            for (const id of ids) {
+              const mine = spans.filter((span) => span.traceId === id);
+              const kinds = new Set(mine.map((span) => span.service.replace('rollcall-', '')));
+              if (
+                ['edge', 'registrar', 'presence'].every((kind) => kinds.has(kind)) &&
+                mine.some((span) => span.name === 'sip.presence.notify')
+              ) {
+                return mine;
+              }
             }
-          }
-          return undefined;
-        },
-        15_000,
-      );
-      for (const name of ['sip.edge.request', 'sip.edge.forward', 'sip.registrar.request', 'redis.command', 'sip.edge.deliver']) {
-        expect(trace.map((span) => span.name)).toContain(name);
+            return undefined;
+          },
+          15_000,
+        );
+        for (const name of [
+          'sip.edge.request',
+          'sip.edge.forward',
+          'sip.registrar.request',
+          'redis.command',
+          'sip.edge.deliver',
+        ]) {
+          expect(trace.map((span) => span.name)).toContain(name);
+        }
+        expect(trace.some((span) => span.attributes['sip.request.method'] === 'REGISTER')).toBe(true);
+        const known = new Set(trace.map((span) => span.id));
+        const roots = trace.filter((span) => span.parentId === undefined || !known.has(span.parentId));
+        expect(roots).toHaveLength(1);
+      } finally {
+        await system.stop();
       }
-      expect(trace.some((span) => span.attributes['sip.request.method'] === 'REGISTER')).toBe(true);
-      const known = new Set(trace.map((span) => span.id));
-      const roots = trace.filter((span) => span.parentId === undefined || !known.has(span.parentId));
-      expect(roots).toHaveLength(1);
-    } finally {
-      await system.stop();
-    }
-  });
+    },
+  );
 });

@@ -2,7 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EventStream, eventually, Subscription, TestSystem, token, type Phone } from '@rollcall/testkit';
 import { createUsers } from '@rollcall/local';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ACCOUNTS, contactLine, contactsOf, expectEverywhere, freshAccount, ok, refused, TRANSPORTS, urisOf } from './support.ts';
+import {
+  ACCOUNTS,
+  contactLine,
+  contactsOf,
+  expectEverywhere,
+  freshAccount,
+  ok,
+  refused,
+  TRANSPORTS,
+  urisOf,
+} from './support.ts';
 
 let system: TestSystem;
 beforeAll(async () => {
@@ -89,7 +99,11 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
     const callId = token();
     await ok(phone.request('REGISTER', { callId, cseq: 50, headers: [contactLine(`<${A}>`)] }));
     await ok(phone.request('REGISTER', { callId: token(), cseq: 1, headers: [contactLine(`<${B}>`)] }));
-    const answer = await phone.request('REGISTER', { callId, cseq: 20, headers: ['Contact: *', 'Expires: 0'] });
+    const answer = await phone.request('REGISTER', {
+      callId,
+      cseq: 20,
+      headers: ['Contact: *', 'Expires: 0'],
+    });
     expect(answer.status).toBeGreaterThanOrEqual(400);
     await expectEverywhere(system, phone, [A, B]);
   });
@@ -137,7 +151,8 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
   it('B12 same Call-ID with a lower CSeq fails; an equal CSeq with the same content is answered the same', async () => {
     const phone = await open();
     const callId = token();
-    const send = (cseq: number, contact: string) => phone.request('REGISTER', { callId, cseq, headers: [contactLine(contact)] });
+    const send = (cseq: number, contact: string) =>
+      phone.request('REGISTER', { callId, cseq, headers: [contactLine(contact)] });
     await ok(send(50, `<${A}>`));
     const stale = await send(30, `<${A}>;expires=0`);
     expect(stale.status).toBeGreaterThanOrEqual(400);
@@ -152,7 +167,9 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
   it('B13 a new Call-ID with a lower CSeq is a phone that rebooted: accepted', async () => {
     const phone = await open();
     await ok(phone.request('REGISTER', { callId: token(), cseq: 900, headers: [contactLine(`<${A}>`)] }));
-    const answer = await ok(phone.request('REGISTER', { callId: token(), cseq: 2, headers: [contactLine(`<${A}>`)] }));
+    const answer = await ok(
+      phone.request('REGISTER', { callId: token(), cseq: 2, headers: [contactLine(`<${A}>`)] }),
+    );
     expect(urisOf(answer)).toEqual([A]);
   });
 
@@ -168,7 +185,9 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
   it('B15 three Contacts, some with zero: all are applied and the survivors listed', async () => {
     const phone = await three();
     const D = 'sip:d@192.0.2.4';
-    const answer = await ok(put(phone, contactLine(`<${A}>;expires=0`, `<${B}>;expires=300`, `<${D}>`), 'Expires: 600'));
+    const answer = await ok(
+      put(phone, contactLine(`<${A}>;expires=0`, `<${B}>;expires=300`, `<${D}>`), 'Expires: 600'),
+    );
     expect(urisOf(answer)).toEqual([B, C, D]);
     await expectEverywhere(system, phone, [B, C, D]);
   });
@@ -176,7 +195,12 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
   it.each([
     ['host case', 'sip:alice@Atlanta.test', 'sip:alice@ATLANTA.TEST', true],
     ['an escape', 'sip:%61lice@atlanta.test;transport=TCP', 'sip:alice@AtLanTa.test;Transport=tcp', true],
-    ['parameter order', 'sip:biloxi.test;transport=tcp;method=REGISTER', 'sip:biloxi.test;method=REGISTER;transport=tcp', true],
+    [
+      'parameter order',
+      'sip:biloxi.test;transport=tcp;method=REGISTER',
+      'sip:biloxi.test;method=REGISTER;transport=tcp',
+      true,
+    ],
     ['a parameter of its own', 'sip:carol@chicago.test', 'sip:carol@chicago.test;newparam=5', true],
     ['user case', 'sip:ALICE@atlanta.test', 'sip:alice@atlanta.test', false],
     ['explicit port 5060', 'sip:bob@biloxi.test', 'sip:bob@biloxi.test:5060', false],
@@ -195,13 +219,16 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
       'sip:u@192.0.2.2:5070;ob',
       'sip:x7f3@q9s0k2.invalid;transport=ws',
     ];
-    expect(urisOf(await ok(put(phone, contactLine(...odd.map((uri) => `<${uri}>`)))))).toEqual([...odd].sort());
+    expect(urisOf(await ok(put(phone, contactLine(...odd.map((uri) => `<${uri}>`)))))).toEqual(
+      [...odd].sort(),
+    );
     await expectEverywhere(system, phone, odd);
   });
 
   it('B18 q, methods, +sip.instance and feature tags are kept and echoed; q=2 is 400', async () => {
     const phone = await open();
-    const params = ';q=0.7;methods="INVITE,ACK";+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";audio;mobility="fixed"';
+    const params =
+      ';q=0.7;methods="INVITE,ACK";+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";audio;mobility="fixed"';
     const [one] = contactsOf(await ok(put(phone, contactLine(`<${A}>${params}`))));
     expect(one?.q).toBe(700);
     for (const param of params.split(';').filter((part) => part !== '' && !part.startsWith('q='))) {
@@ -231,7 +258,9 @@ describe.each(TRANSPORTS)('REGISTER bindings over %s', (transport) => {
     await sleep(1500);
     expect(subscription.notifies).toHaveLength(2);
     const expired = await eventually('the event', () => {
-      const all = events.events.filter((one) => JSON.stringify(one).includes('expired') && JSON.stringify(one).includes(account.user));
+      const all = events.events.filter(
+        (one) => JSON.stringify(one).includes('expired') && JSON.stringify(one).includes(account.user),
+      );
       return all.length > 0 ? all : undefined;
     });
     expect(expired).toHaveLength(1);
@@ -246,7 +275,12 @@ describe('REGISTER bindings under concurrency', () => {
     const phones = await Promise.all(Array.from({ length: 20 }, () => system.phone(account)));
     const contact = phones[0]?.contact ?? '';
     const answers = await Promise.all(
-      phones.map((phone) => phone.register(600, { callId: token(), headers: [contactLine(`<${contact}>;${instance}`), 'Expires: 600'] })),
+      phones.map((phone) =>
+        phone.register(600, {
+          callId: token(),
+          headers: [contactLine(`<${contact}>;${instance}`), 'Expires: 600'],
+        }),
+      ),
     );
     for (const answer of answers) {
       expect([200, 500, 503]).toContain(answer.status);

@@ -1,9 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SipResponse } from '@rollcall/sip';
 import type { Aor } from '@rollcall/location';
-import { ALICE, BOB, CAROL, answerChallenge, TestSystem, token, type Phone } from '@rollcall/testkit';
+import {
+  ALICE,
+  BOB,
+  CAROL,
+  answerChallenge,
+  readChallenge,
+  TestSystem,
+  token,
+  type Phone,
+} from '@rollcall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ACCOUNTS, contactLine, contactsOf, expectEverywhere, freshAccount, ok, refused, TRANSPORTS, urisOf } from './support.ts';
+import {
+  ACCOUNTS,
+  contactLine,
+  contactsOf,
+  expectEverywhere,
+  freshAccount,
+  ok,
+  refused,
+  TRANSPORTS,
+  urisOf,
+} from './support.ts';
 
 let system: TestSystem;
 beforeAll(async () => {
@@ -12,8 +31,7 @@ beforeAll(async () => {
 afterEach(() => system.closePhones());
 afterAll(() => system.stop());
 
-const parameter = (value: string, name: string): string | undefined =>
-  new RegExp(`[\\s,;]${name}=(?:"([^"]*)"|([^\\s,;]+))`, 'i').exec(` ${value}`)?.slice(1).find((one) => one !== undefined);
+const parameter = (value: string, name: string): string | undefined => readChallenge(value).get(name);
 
 /** A challenge must be complete: RFC 7616 §3.3, RFC 8760 §2.3. */
 function expectChallenge(response: SipResponse): string[] {
@@ -32,13 +50,20 @@ function expectChallenge(response: SipResponse): string[] {
 }
 
 /** An Authorization line for a REGISTER, each part of it replaceable. */
-function credentials(phone: Phone, change: (value: string) => string = (value) => value, uri = `sip:${system.domain}`): string {
+function credentials(
+  phone: Phone,
+  change: (value: string) => string = (value) => value,
+  uri = `sip:${system.domain}`,
+): string {
   if (phone.challenge === undefined) throw new Error('no challenge yet');
   const { user, password } = phone.options;
   return `Authorization: ${change(answerChallenge(phone.challenge, { method: 'REGISTER', uri, user, password }))}`;
 }
 
-const withContact = (phone: Phone, ...lines: string[]): string[] => [contactLine(`<${phone.contact}>`), ...lines];
+const withContact = (phone: Phone, ...lines: string[]): string[] => [
+  contactLine(`<${phone.contact}>`),
+  ...lines,
+];
 
 describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
   const open = (account: typeof ALICE, edge = 1) => system.phone(account, { transport, edge });
@@ -78,14 +103,20 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
     const again = await phone.transact(phone.build('REGISTER', { headers: withContact(phone) }));
     const challenges = expectChallenge(again);
     expect(challenges.some((one) => /stale=true/i.test(one))).toBe(false);
-    expect(parameter(challenges[0] ?? '', 'nonce')).not.toBe(parameter(first.headers('www-authenticate')[0] ?? '', 'nonce'));
-    expect(await system.metric('edge', 'rollcall_digest_outcomes_total', { outcome: 'wrong' })).toBeGreaterThan(before);
+    expect(parameter(challenges[0] ?? '', 'nonce')).not.toBe(
+      parameter(first.headers('www-authenticate')[0] ?? '', 'nonce'),
+    );
+    expect(
+      await system.metric('edge', 'rollcall_digest_outcomes_total', { outcome: 'wrong' }),
+    ).toBeGreaterThan(before);
     expect(await system.admin.bindings(phone.aor)).toEqual([]);
   });
 
   it('R05 the same credentials under a new branch: 401 stale=true from the same edge and from another, binding unchanged', async () => {
     const phone = await open(freshAccount());
-    const { first } = { first: await phone.transact(phone.build('REGISTER', { headers: withContact(phone) })) };
+    const { first } = {
+      first: await phone.transact(phone.build('REGISTER', { headers: withContact(phone) })),
+    };
     phone.learn(first);
     const raw = phone.build('REGISTER', { headers: withContact(phone, 'Expires: 600') });
     await ok(phone.transact(raw));
@@ -95,7 +126,9 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
     expect(expectChallenge(same).every((one) => /stale=true/i.test(one))).toBe(true);
     const other = await open({ ...ALICE, user: phone.options.user }, 2);
     const elsewhere = await other.transact(
-      again.replace(/branch=z9hG4bK\w+/, `branch=z9hG4bK${token()}`).replace(/(Via: \S+ )[\d.:]+/, `$1${other.hostPort}`),
+      again
+        .replace(/branch=z9hG4bK\w+/, `branch=z9hG4bK${token()}`)
+        .replace(/(Via: \S+ )[\d.:]+/, `$1${other.hostPort}`),
     );
     expect(expectChallenge(elsewhere).every((one) => /stale=true/i.test(one))).toBe(true);
     const after = await system.admin.bindings(phone.aor);
@@ -112,8 +145,16 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
     const { phone } = await challenged(freshAccount());
     if (phone.challenge === undefined) throw new Error('no challenge');
     const { user, password } = phone.options;
-    const value = answerChallenge(phone.challenge, { method: 'REGISTER', uri: `sip:${system.domain}`, user, password, userhash: true });
-    const answer = await phone.transact(phone.build('REGISTER', { auth: false, headers: withContact(phone, `Authorization: ${value}`) }));
+    const value = answerChallenge(phone.challenge, {
+      method: 'REGISTER',
+      uri: `sip:${system.domain}`,
+      user,
+      password,
+      userhash: true,
+    });
+    const answer = await phone.transact(
+      phone.build('REGISTER', { auth: false, headers: withContact(phone, `Authorization: ${value}`) }),
+    );
     expect([200, 401, 403]).toContain(answer.status);
   });
 
@@ -125,7 +166,9 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
     ['a forged nonce', (value) => value.replace(/nonce="[^"]*"/, 'nonce="0123456789abcdef0123456789abcdef"')],
   ])('R07 credentials with %s: 400 or 401, nothing stored', async (_, change) => {
     const { phone } = await challenged(freshAccount());
-    const answer = await phone.transact(phone.build('REGISTER', { auth: false, headers: withContact(phone, credentials(phone, change)) }));
+    const answer = await phone.transact(
+      phone.build('REGISTER', { auth: false, headers: withContact(phone, credentials(phone, change)) }),
+    );
     expect([400, 401]).toContain(answer.status);
     expect(answer.headers('www-authenticate').some((one) => one.includes('stale=true'))).toBe(false);
     expect(await system.admin.bindings(phone.aor)).toEqual([]);
@@ -133,8 +176,14 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
 
   it('R07 of two Authorization headers the one for our realm is taken', async () => {
     const { phone } = await challenged(freshAccount());
-    const foreign = credentials(phone, (value) => value.replace(/realm="[^"]*"/, 'realm="elsewhere.test"').replace(/nonce="[^"]*"/, 'nonce="abc"'));
-    await ok(phone.transact(phone.build('REGISTER', { auth: false, headers: withContact(phone, foreign, credentials(phone)) })));
+    const foreign = credentials(phone, (value) =>
+      value.replace(/realm="[^"]*"/, 'realm="elsewhere.test"').replace(/nonce="[^"]*"/, 'nonce="abc"'),
+    );
+    await ok(
+      phone.transact(
+        phone.build('REGISTER', { auth: false, headers: withContact(phone, foreign, credentials(phone)) }),
+      ),
+    );
   });
 
   it('R08 identity alice, To bob: 403 and bob unchanged', async () => {
@@ -156,13 +205,18 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
     expect((await system.admin.bindings(aor)).map((one) => one.contact)).toEqual([phone.contact]);
     expect(await system.admin.bindings(phone.aor)).toEqual([]);
     const audit = await store.audit.list(undefined, 50);
-    expect(audit.items.some((one) => one.target.includes(owner.user) && one.actor.includes(other.user))).toBe(true);
+    expect(audit.items.some((one) => one.target.includes(owner.user) && one.actor.includes(other.user))).toBe(
+      true,
+    );
   });
 
   it('R11 To in another domain than the Request-URI: 404; a Request-URI that is not ours: 403 or 404; never stored', async () => {
     const phone = await open(freshAccount());
     await ok(phone.register(600));
-    const foreign = await phone.register(600, { to: `<sip:${phone.options.user}@elsewhere.test>`, callId: token() });
+    const foreign = await phone.register(600, {
+      to: `<sip:${phone.options.user}@elsewhere.test>`,
+      callId: token(),
+    });
     expect(foreign.status).toBe(404);
     const outside = await phone.register(600, { uri: 'sip:elsewhere.test', callId: token() });
     expect([403, 404]).toContain(outside.status);
@@ -183,7 +237,12 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
     const { user } = phone.options;
     const escaped = `%${user.charCodeAt(0).toString(16)}${user.slice(1)}`;
     await ok(phone.register(600, { to: `"Somebody" <sip:${user}@EXAMPLE.Test;transport=udp>` }));
-    await ok(phone.register(600, { to: `<sip:${escaped}@example.test>`, headers: [contactLine('<sip:second@192.0.2.9>')] }));
+    await ok(
+      phone.register(600, {
+        to: `<sip:${escaped}@example.test>`,
+        headers: [contactLine('<sip:second@192.0.2.9>')],
+      }),
+    );
     await expectEverywhere(system, phone, [phone.contact, 'sip:second@192.0.2.9']);
     const upper = await phone.register(600, { to: `<sip:${user.toUpperCase()}@example.test>` });
     expect([403, 404]).toContain(upper.status);
@@ -204,7 +263,9 @@ describe.each(TRANSPORTS)('REGISTER identity over %s', (transport) => {
       const answer = await phone.register(600, { headers });
       expect(answer.status).toBeLessThan(500);
     }
-    const answer = await ok(phone.register(600, { headers: withContact(phone, 'Record-Route: <sip:evil.test;lr>') }));
+    const answer = await ok(
+      phone.register(600, { headers: withContact(phone, 'Record-Route: <sip:evil.test;lr>') }),
+    );
     expect(answer.has('record-route')).toBe(false);
   });
 });
@@ -214,7 +275,8 @@ describe('REGISTER identity and time', () => {
     const times = { known: [] as number[], unknown: [] as number[] };
     for (let round = 0; round < 150; round++) {
       for (const kind of ['known', 'unknown'] as const) {
-        const account = kind === 'known' ? { ...BOB, password: 'wrong' } : { user: 'nobody', password: 'wrong' };
+        const account =
+          kind === 'known' ? { ...BOB, password: 'wrong' } : { user: 'nobody', password: 'wrong' };
         const phone = await system.phone(account);
         const first = await phone.transact(phone.build('REGISTER'));
         phone.learn(first);
@@ -236,7 +298,10 @@ describe('REGISTER identity and time', () => {
   });
 
   it('R04 the right answer to a nonce past its lifetime: 401 stale=true, and the new nonce works', async () => {
-    const impatient = await TestSystem.start({ accounts: ACCOUNTS, env: { edge: { ROLLCALL_NONCE_LIFETIME: '1' } } });
+    const impatient = await TestSystem.start({
+      accounts: ACCOUNTS,
+      env: { edge: { ROLLCALL_NONCE_LIFETIME: '1' } },
+    });
     try {
       const phone = await impatient.phone(ALICE);
       phone.learn(await phone.transact(phone.build('REGISTER')));

@@ -9,7 +9,9 @@ let system: TestSystem;
 beforeAll(async () => {
   system = await TestSystem.start({ accounts: ACCOUNTS, replicas: { edge: 2, presence: 3 } });
   await createUsers(system.redisUrl, 'short.test', ACCOUNTS);
-  await (await system.store()).users.domains.put({ name: 'short.test', minExpires: 1, maxExpires: 3600, defaultExpires: 3600 });
+  await (
+    await system.store()
+  ).users.domains.put({ name: 'short.test', minExpires: 1, maxExpires: 3600, defaultExpires: 3600 });
 });
 afterEach(() => system.closePhones());
 afterAll(() => system.stop());
@@ -30,7 +32,9 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
 
   it('S01 without credentials: a complete 401', async () => {
     const phone = await open();
-    const answer = await phone.transact(phone.build('SUBSCRIBE', { headers: ['Event: message-summary', `Contact: <${phone.contact}>`] }));
+    const answer = await phone.transact(
+      phone.build('SUBSCRIBE', { headers: ['Event: message-summary', `Contact: <${phone.contact}>`] }),
+    );
     expect(answer.status).toBe(401);
     expect(answer.headers('www-authenticate')).toHaveLength(3);
     const to = answer.to();
@@ -60,7 +64,10 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
     const phone = await open();
     const { subscription, first } = await subscribed(phone);
     const seen = [cseqOf(first)];
-    const device = await system.phone({ user: phone.options.user, password: phone.options.password }, { transport });
+    const device = await system.phone(
+      { user: phone.options.user, password: phone.options.password },
+      { transport },
+    );
     await ok(device.register(600));
     seen.push(cseqOf(await subscription.nextNotify()));
     for (const name of ['presence-1', 'presence-2', 'presence-3']) await system.kill(name);
@@ -119,7 +126,10 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
     await ok(phone.register());
     const unknown = await refused(new Subscription(phone, { event: 'nothing-like-it' }).send(), 489);
     expect(unknown.header('allow-events')).toContain('message-summary');
-    const none = await phone.request('SUBSCRIBE', { callId: token(), headers: [`Contact: <${phone.contact}>`, 'Expires: 600'] });
+    const none = await phone.request('SUBSCRIBE', {
+      callId: token(),
+      headers: [`Contact: <${phone.contact}>`, 'Expires: 600'],
+    });
     expect(none.status).toBe(489);
     expect(none.header('allow-events')).toBeTruthy();
     expect(phone.notifies).toEqual([]);
@@ -139,17 +149,20 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
   it('S12 re-SUBSCRIBE with a replayed nonce: 401 stale=true with a challenge, and the subscription lives', async () => {
     const phone = await open();
     const { subscription } = await subscribed(phone);
-    let stale: string | undefined;
-    const stop = phone.options.onTraffic;
-    expect(stop).toBeUndefined();
     // The same credentials under a new branch: what was answered already is stale (R05).
-    const raw = phone.build('SUBSCRIBE', { callId: token(), headers: ['Event: reg', 'Expires: 600', `Contact: <${phone.contact}>`] });
+    const raw = phone.build('SUBSCRIBE', {
+      callId: token(),
+      headers: ['Event: reg', 'Expires: 600', `Contact: <${phone.contact}>`],
+    });
     await ok(phone.transact(raw));
     const again = await phone.transact(raw.replace(/branch=z9hG4bK\w+/, `branch=z9hG4bK${token()}`));
     expect(again.status).toBe(401);
-    stale = again.headers('www-authenticate').find((one) => /stale=true/i.test(one));
+    const stale = again.headers('www-authenticate').find((one) => /stale=true/i.test(one));
     expect(stale).toBeDefined();
-    const device = await system.phone({ user: phone.options.user, password: phone.options.password }, { transport });
+    const device = await system.phone(
+      { user: phone.options.user, password: phone.options.password },
+      { transport },
+    );
     await ok(device.register(600));
     expect(stateOf(await subscription.nextNotify())).toMatch(/^active/);
     phone.learn(again);
@@ -160,7 +173,10 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
     const phone = await open();
     const { subscription } = await subscribed(phone);
     const watcher = await subscribed(phone, 'presence');
-    const device = await system.phone({ user: phone.options.user, password: phone.options.password }, { transport });
+    const device = await system.phone(
+      { user: phone.options.user, password: phone.options.password },
+      { transport },
+    );
     await ok(device.register(600));
     expect((await subscription.nextNotify(1000)).body).toContain(device.contact);
     expect((await watcher.subscription.nextNotify(1000)).body).toContain('open');
@@ -190,7 +206,10 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
   it('S24 the replica is killed, then a change: NOTIFY comes from another, in the same dialog, with the next CSeq', async () => {
     const phone = await open();
     const { subscription, first } = await subscribed(phone);
-    const device = await system.phone({ user: phone.options.user, password: phone.options.password }, { transport });
+    const device = await system.phone(
+      { user: phone.options.user, password: phone.options.password },
+      { transport },
+    );
     let previous = cseqOf(first);
     for (const name of ['presence-1', 'presence-2', 'presence-3']) {
       await system.kill(name);

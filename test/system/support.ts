@@ -42,10 +42,17 @@ export function contactsOf(response: SipResponse): ListedContact[] {
   }));
 }
 
-export const urisOf = (response: SipResponse): string[] => contactsOf(response).map((one) => one.uri).sort();
+export const urisOf = (response: SipResponse): string[] =>
+  contactsOf(response)
+    .map((one) => one.uri)
+    .sort();
 
 /** Store and REST must agree with what the wire promised, remaining seconds within 1 (invariant 3). */
-export async function expectEverywhere(system: TestSystem, phone: Phone, uris: readonly string[]): Promise<void> {
+export async function expectEverywhere(
+  system: TestSystem,
+  phone: Phone,
+  uris: readonly string[],
+): Promise<void> {
   const wire = contactsOf(await ok(phone.request('REGISTER')));
   expect(wire.map((one) => one.uri).sort()).toEqual([...uris].sort());
   const shown = await system.admin.bindings(phone.aor);

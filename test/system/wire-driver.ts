@@ -30,7 +30,9 @@ function readAor(text: string): Aor {
 /** User and domain of a SIP AoR; undefined for others, which have no password to type into a phone. */
 function sipUser(aor: string): { user: string; domain: string } | undefined {
   const match = /^sip:([^@%]+)@([^@:;]+)$/.exec(aor);
-  return match?.[1] === undefined || match[2] === undefined ? undefined : { user: match[1], domain: match[2] };
+  return match?.[1] === undefined || match[2] === undefined
+    ? undefined
+    : { user: match[1], domain: match[2] };
 }
 
 /** Why a scenario cannot be played over the wire; undefined when it can. */
@@ -62,12 +64,23 @@ export class WireDriver implements ScenarioDriver {
     const store = await this.system.store();
     for (const name of world.domains) {
       const users = world.users.map(sipUser).filter((one) => one?.domain === name);
-      await createUsers(this.system.redisUrl, name, users.map((one) => ({ user: one?.user ?? '', password: PASSWORD })));
+      await createUsers(
+        this.system.redisUrl,
+        name,
+        users.map((one) => ({ user: one?.user ?? '', password: PASSWORD })),
+      );
       const { min = 60, default: usual = 3600, max = 7200, contacts = 10 } = world.policy;
-      await store.users.domains.put({ name, minExpires: min, defaultExpires: usual, maxExpires: max, maxContacts: contacts });
+      await store.users.domains.put({
+        name,
+        minExpires: min,
+        defaultExpires: usual,
+        maxExpires: max,
+        maxContacts: contacts,
+      });
     }
     for (const aor of this.#aors) await this.#rewrite(aor, () => []);
-    for (const { identity, aor } of world.grants) await store.users.grants.put(readAor(aor), readAor(identity));
+    for (const { identity, aor } of world.grants)
+      await store.users.grants.put(readAor(aor), readAor(identity));
     await sleep(SETTLE_MS);
     return undefined;
   }
@@ -119,9 +132,11 @@ export class WireDriver implements ScenarioDriver {
 
   async register(fields: RegisterFields): Promise<ScenarioAnswer> {
     const phone = await this.#phone(fields.identity ?? '');
-    const via = () => `SIP/2.0/${this.transport.toUpperCase()} ${phone.hostPort};branch=z9hG4bK${token()};rport`;
+    const via = () =>
+      `SIP/2.0/${this.transport.toUpperCase()} ${phone.hostPort};branch=z9hG4bK${token()};rport`;
     const challenged = await phone.transact(writeRegister(fields, via()));
-    if (challenged.status !== 401 || !phone.learn(challenged) || phone.challenge === undefined) return scenarioAnswer(challenged);
+    if (challenged.status !== 401 || !phone.learn(challenged) || phone.challenge === undefined)
+      return scenarioAnswer(challenged);
     const { user, password } = phone.options;
     const value = answerChallenge(phone.challenge, { method: 'REGISTER', uri: fields.uri, user, password });
     return scenarioAnswer(await phone.transact(writeRegister(fields, via(), `Authorization: ${value}\r\n`)));
@@ -132,7 +147,10 @@ export class WireDriver implements ScenarioDriver {
     if (known !== undefined) return known;
     const who = sipUser(identity);
     if (who === undefined) throw new Error(`no phone can be ${identity}`);
-    const phone = await this.system.phone({ user: who.user, password: PASSWORD }, { transport: this.transport, domain: who.domain });
+    const phone = await this.system.phone(
+      { user: who.user, password: PASSWORD },
+      { transport: this.transport, domain: who.domain },
+    );
     this.#phones.set(identity, phone);
     return phone;
   }
@@ -158,7 +176,8 @@ export class WireDriver implements ScenarioDriver {
 
   async end(): Promise<void> {
     const { users } = await this.system.store();
-    for (const { identity, aor } of this.#world?.grants ?? []) await users.grants.remove(readAor(aor), readAor(identity));
+    for (const { identity, aor } of this.#world?.grants ?? [])
+      await users.grants.remove(readAor(aor), readAor(identity));
     for (const phone of this.#phones.values()) phone.close();
     this.#phones.clear();
   }

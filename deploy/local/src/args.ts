@@ -51,7 +51,7 @@ export function readArgs(argv: readonly string[], node: string): Result<StartArg
       },
     }));
   } catch (error) {
-    return err(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error));
+    return err(error instanceof Error ? (error.message.split(/\. |\n/)[0] ?? error.message) : String(error));
   }
   const portBase = integer(values['port-base'], 1, MAX_PORT_BASE);
   if (portBase === undefined) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseMessage, type SipRequest, type SipResponse } from '@rollcall/sip';
 import { Phone, Subscription } from './phone/index.ts';
+import { StartProblem } from './system.ts';
 import type { Account } from './users.ts';
 
 /** One arrow of a ladder. */
@@ -75,7 +76,7 @@ export async function walkThrough({ host, port, domain, account, arrow, note }: 
 async function wanted(answer: Promise<SipResponse>, status: number): Promise<void> {
   const response = await answer;
   if (response.status !== status)
-    throw new Error(`expected ${status}, got ${response.status} ${response.reason}`);
+    throw new StartProblem(`the demo expected ${status} and got ${response.status} ${response.reason}`);
 }
 
 /** One line: direction, start line in short, and the headers that tell the story. */

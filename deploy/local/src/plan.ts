@@ -6,7 +6,9 @@ export interface Replicas {
 }
 
 /** Additions to the environment: of every service, or of one kind. */
-export type ExtraEnvironment = Partial<Readonly<Record<ServiceKind | 'all', Readonly<Record<string, string>>>>>;
+export type ExtraEnvironment = Partial<
+  Readonly<Record<ServiceKind | 'all', Readonly<Record<string, string>>>>
+>;
 
 export interface PlanOptions {
   /** Where SIP and the admin interface listen. */
@@ -78,7 +80,11 @@ export function planSystem(options: PlanOptions): Plan {
       name: `${kind}-${n}`,
       opsPort,
       inner: `${INNER_HOST}:${innerPort}`,
-      env: { ...common(kind, opsPort), ROLLCALL_INNER_HOST: INNER_HOST, ROLLCALL_INNER_PORT: String(innerPort) },
+      env: {
+        ...common(kind, opsPort),
+        ROLLCALL_INNER_HOST: INNER_HOST,
+        ROLLCALL_INNER_PORT: String(innerPort),
+      },
       ports: [tcp(INNER_HOST, innerPort), tcp(INNER_HOST, opsPort)],
     };
   };

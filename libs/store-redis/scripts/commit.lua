@@ -3,7 +3,7 @@
 --
 -- KEYS 1 record  string: format and version (10 octets), next expiry (8), bindings; see src/codec
 --      2 watchers zset of the AoR; its existence means that somebody is told of changes
---      3 due      zset of the shard: AoR by next expiry in ms
+--      3 due      zset, the one of the shard that the AoR is in: AoR by next expiry in ms
 --      4 changes  stream of the shard for operators; field c = packed changes
 --      5 dirty    stream of the shard for presence; fields r = AoR, p = reg, k = JSON [[kind, binding id, contact] ...], t = traceparent
 -- ARGV 1 AoR

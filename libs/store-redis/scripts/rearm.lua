@@ -1,7 +1,7 @@
 #!lua
 -- Ends the lease of an AoR on the due-set. What a commit has armed since it was taken is only ever made earlier.
 --
--- KEYS 1 due zset of the shard, see take-due.lua
+-- KEYS 1 due zset that the AoR is in, see take-due.lua
 -- ARGV 1 AoR
 --      2 when it is due again in ms; empty for never
 -- Reply `armed`, or `left` when there was nothing to do.

@@ -2,6 +2,11 @@ import type { Aor } from '@rollcall/location';
 
 /** Every key of an AoR carries the hash tag of its shard, so that record, due-set and streams change in one script. */
 export const SHARDS = 64;
+/**
+ * Due-sets of a shard. Redis keeps a sorted set of up to 128 members as one packed list, at a quarter of the bytes of a skip list:
+ * so it is up to some 130,000 AoRs, and merely not so beyond.
+ */
+export const DUE_SETS = 16;
 /** Users are spread over hash tags of their own: they outlive locations and are never touched in one script with them. */
 export const USER_SHARDS = 16;
 
@@ -21,6 +26,11 @@ export function shardOf(aor: string): number {
   return fnv1a(aor) % SHARDS;
 }
 
+/** The due-set of an AoR within its shard. */
+function dueSetOf(aor: string): number {
+  return (fnv1a(aor) >>> 8) % DUE_SETS;
+}
+
 /** The shard of a user, 0 … 15. */
 export function userShardOf(aor: string): number {
   return fnv1a(aor) % USER_SHARDS;
@@ -31,7 +41,9 @@ const table = (count: number, key: (shard: number) => string): readonly string[]
 
 const RECORD = table(SHARDS, (n) => `rc:{${String(n)}}:r:`);
 const WATCHERS = table(SHARDS, (n) => `rc:{${String(n)}}:w:`);
-const DUE = table(SHARDS, (n) => `rc:{${String(n)}}:due`);
+const DUE = table(SHARDS * DUE_SETS, (n) => {
+  return `rc:{${String(Math.floor(n / DUE_SETS))}}:due:${(n % DUE_SETS).toString(16)}`;
+});
 const CHANGES = table(SHARDS, (n) => `rc:{${String(n)}}:chg`);
 const DIRTY = table(SHARDS, (n) => `rc:{${String(n)}}:dirty`);
 
@@ -46,8 +58,10 @@ export const keys = {
   record: (shard: number, aor: Aor): string => (RECORD[shard] ?? '') + aor,
   /** zset: subscription ids that watch the AoR, by expiry. */
   watchers: (shard: number, aor: Aor): string => (WATCHERS[shard] ?? '') + aor,
-  /** zset: AoRs by next expiry. */
-  due: (shard: number): string => DUE[shard] ?? '',
+  /** zset: AoRs by next expiry; the one of the shard's due-sets that the AoR is in. */
+  due: (shard: number, aor: Aor): string => DUE[shard * DUE_SETS + dueSetOf(aor)] ?? '',
+  /** All due-sets of a shard. */
+  dueSets: (shard: number): readonly string[] => DUE.slice(shard * DUE_SETS, (shard + 1) * DUE_SETS),
   /** stream: changes of bindings, for operators. */
   changes: (shard: number): string => CHANGES[shard] ?? '',
   /** stream: resources that have watchers and changed, for presence. */

@@ -3,11 +3,12 @@ import type { Aor, DueReader } from '@rollcall/location';
 import type { EpochMs } from '@rollcall/kernel';
 import { listOf, numberOf, textOf } from './call.ts';
 import type { StoreClient } from './client.ts';
-import { keys, SHARDS, shardOf } from './keys.ts';
+import { DUE_SETS, keys, SHARDS, shardOf } from './keys.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
 import { defineScript } from './script.ts';
 
-const takeScript = defineScript(new URL('../scripts/take-due.lua', import.meta.url), 1);
+const countScript = defineScript(new URL('../scripts/count-due.lua', import.meta.url), DUE_SETS);
+const takeScript = defineScript(new URL('../scripts/take-due.lua', import.meta.url), DUE_SETS);
 const rearmScript = defineScript(new URL('../scripts/rearm.lua', import.meta.url), 1);
 
 /** The due-sets of all shards. Each sweep counts what is due in every shard in one write, and takes only where there is something. */
@@ -20,7 +21,7 @@ export class RedisDue implements DueReader {
   async takeDue(now: EpochMs, limit: number): Promise<readonly Aor[]> {
     const counts = await Promise.all(
       Array.from({ length: SHARDS }, (_, shard) =>
-        this.client.command(SHARD_SLOTS[shard] ?? 0, ['ZCOUNT', keys.due(shard), '-inf', String(now)]),
+        this.client.run(countScript, SHARD_SLOTS[shard] ?? 0, [...keys.dueSets(shard), String(now)]),
       ),
     );
     const takes: Promise<readonly Aor[]>[] = [];
@@ -39,12 +40,12 @@ export class RedisDue implements DueReader {
 
   async rearm(aor: Aor, at: EpochMs | undefined): Promise<void> {
     const shard = shardOf(aor);
-    const values = [keys.due(shard), aor, at === undefined ? '' : String(at)];
+    const values = [keys.due(shard, aor), aor, at === undefined ? '' : String(at)];
     await this.client.run(rearmScript, SHARD_SLOTS[shard] ?? 0, values);
   }
 
   async #take(shard: number, now: EpochMs, count: number): Promise<readonly Aor[]> {
-    const values = [keys.due(shard), String(now), String(now + DUE_LEASE_MS), String(count)];
+    const values = [...keys.dueSets(shard), String(now), String(now + DUE_LEASE_MS), String(count)];
     const reply = await this.client.run(takeScript, SHARD_SLOTS[shard] ?? 0, values);
     return listOf(reply).map((aor) => textOf(aor) as Aor);
   }

@@ -107,7 +107,7 @@ export class RedisLocation implements LocationReader, LocationWriter {
     const tail =
       bulk(keys.record(shard, aor)) +
       bulk(keys.watchers(shard, aor)) +
-      bulk(keys.due(shard)) +
+      bulk(keys.due(shard, aor)) +
       bulk(keys.changes(shard)) +
       bulk(keys.dirty(shard)) +
       bulk(aor) +

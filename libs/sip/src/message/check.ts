@@ -46,8 +46,10 @@ function countProblem({ index }: SipMessage): ParseProblem | undefined {
   const repeated = index.repeated & SINGLE_BITS;
   if (repeated !== 0) {
     // RFC 4475 §3.3.8, and §3.3.9 for the Content-Length
-    const header = headerName(32 - Math.clz32(repeated & -repeated));
-    return { ...flaw('header-repeated', 0, `more than one ${header}`).error, header };
+    const id = 32 - Math.clz32(repeated & -repeated);
+    const again = index.find(id, index.find(id) + 1);
+    const header = headerName(id);
+    return { ...flaw('header-repeated', index.start(again), `more than one ${header}`).error, header };
   }
   if ((index.seen & MANDATORY_BITS) === MANDATORY_BITS) return undefined;
   const header = headerName(MANDATORY.find((id) => (index.seen & headerBit(id)) === 0) ?? 0);
@@ -67,23 +69,24 @@ function lengthProblem(message: SipMessage, stream: boolean): ParseProblem | und
   return lengthFlaw(message, 'body-short', 'the body is shorter than its Content-Length');
 }
 
-const lengthFlaw = (message: SipMessage, code: string, detail: string): ParseProblem => ({
-  ...flaw(code, message.index.headEnd, detail).error,
-  header: 'content-length',
-});
+const lengthFlaw = (message: SipMessage, code: string, detail: string): ParseProblem =>
+  inHeader(message, ID.contentLength, flaw(code, message.index.headEnd, detail).error);
+
+/** The problem with the place of a header's value, when the header is there. */
+function inHeader({ index }: SipMessage, id: number, problem: ParseProblem): ParseProblem {
+  const line = index.find(id);
+  return { ...problem, at: line < 0 ? problem.at : index.valueStart(line), header: headerName(id) };
+}
 
 function viaProblem(message: SipMessage): ParseProblem | undefined {
   const via = message.topVia();
   if (!via.ok) return via.error;
-  if (via.value.branch?.length === MAGIC_COOKIE.length && via.value.branch === MAGIC_COOKIE) {
+  if (via.value.branch === MAGIC_COOKIE) {
     // RFC 4475 §3.2.1: the cookie promises an identifier, and there is none
-    return {
-      ...flaw('via-branch', message.index.headEnd, 'a branch that is only the magic cookie').error,
-      header: 'via',
-    };
+    return inHeader(message, ID.via, flaw('via-branch', 0, 'a branch that is only the magic cookie').error);
   }
   return countVias(message) > LIMITS.vias
-    ? { ...tooLarge('too-many-vias', message.index.headEnd, 'Via', LIMITS.vias), header: 'via' }
+    ? inHeader(message, ID.via, tooLarge('too-many-vias', 0, 'Via', LIMITS.vias))
     : undefined;
 }
 
@@ -119,8 +122,7 @@ function methodProblem(request: SipRequest): ParseProblem | undefined {
   if (!cseq.ok || cseq.value.method === request.method) return undefined;
   // RFC 4475 §3.1.2.18 prefers 501 when the method is unknown
   const status = isMethod(request.method) ? 400 : 501;
-  const { error } = flaw('cseq-method', request.index.headEnd, 'the CSeq names another method', status);
-  return { ...error, header: 'cseq' };
+  return inHeader(request, ID.cseq, flaw('cseq-method', 0, 'the CSeq names another method', status).error);
 }
 
 function uriProblem(request: SipRequest): ParseProblem | undefined {
@@ -142,8 +144,5 @@ function registerProblem(request: SipRequest): ParseProblem | undefined {
   if (request.method !== 'REGISTER') return undefined;
   const to = request.to();
   if (!to.ok || to.value.uri.kind === 'sip') return undefined;
-  return {
-    ...flaw('to-scheme', request.index.headEnd, 'a REGISTER for something else than a SIP URI').error,
-    header: 'to',
-  };
+  return inHeader(request, ID.to, flaw('to-scheme', 0, 'a REGISTER for something else than a SIP URI').error);
 }

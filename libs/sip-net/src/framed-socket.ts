@@ -101,6 +101,13 @@ export class FramedSocket implements WheelUser {
     this.#end(reason);
   }
 
+  /** Ends at once, without a word to the user; what is queued is lost. */
+  destroy(): void {
+    this.#ended = true;
+    if (this.#guard !== undefined) this.#wheel.stop(this.#guard);
+    this.#socket.destroy();
+  }
+
   onTimer(what: string): void {
     this.#guard = undefined;
     if (what === 'linger') this.#socket.destroy();

@@ -30,9 +30,10 @@ export interface PendingRequest {
 export interface ConnectionOwner {
   readonly wheel: TimerWheel;
   now(): number;
-  /** The connection has died with these unanswered. */
-  onLost(connection: InnerConnection, unanswered: readonly PendingRequest[]): void;
-  onAnswered(): void;
+  /** The connection has died with these unanswered; `sent` is false when it never came up, so that none has been seen. */
+  onLost(connection: InnerConnection, unanswered: readonly PendingRequest[], sent: boolean): void;
+  /** A request is over and has left the connection. */
+  onOver(request: PendingRequest, outcome: InnerOutcome): void;
 }
 
 /** Between our own services: large, since one connection carries what thousands of phones send. */
@@ -66,6 +67,10 @@ export class InnerConnection implements FramedSocketUser {
   #retryAt = 0;
   #connectBy = 0;
   #pingedAt: number | undefined;
+  /** Since when it owes an answer without a break, ms. */
+  #owesSince = 0;
+  /** The last attempt or connection has failed: it gets no requests until it is up again. */
+  #failed = false;
   #closed = false;
 
   constructor(replica: Replica, owner: ConnectionOwner) {
@@ -75,9 +80,9 @@ export class InnerConnection implements FramedSocketUser {
     this.seed = hashText(this.name);
   }
 
-  /** False while it is known to be down; a new one is tried. */
+  /** True when it is up, or being made for the first time. */
   get usable(): boolean {
-    return !this.#closed && this.#state !== 'down';
+    return !this.#closed && (this.#state === 'up' || !this.#failed);
   }
 
   get up(): boolean {
@@ -97,19 +102,18 @@ export class InnerConnection implements FramedSocketUser {
   send(request: PendingRequest): boolean {
     if (this.#state === 'idle') this.#connect();
     if (!this.usable || this.#framed === undefined || this.#pending.has(request.branch)) return false;
+    if (!this.#framed.write(request.message)) return false;
+    if (this.#pending.size === 0) this.#owesSince = this.#owner.now();
     this.#pending.set(request.branch, request);
-    if (this.#framed.write(request.message)) return true;
-    this.#pending.delete(request.branch);
-    return false;
+    return true;
   }
 
   /** Timeouts, half-open detection and reconnecting; called a few times a second. */
   tick(now: number): void {
     for (const [branch, request] of this.#pending) {
-      if (request.deadline > now) break; // one timeout for all: the map is in the order of deadlines
+      if (request.deadline > now) continue;
       this.#pending.delete(branch);
-      this.#owner.onAnswered();
-      request.done({ kind: 'timeout' });
+      this.#owner.onOver(request, TIMEOUT);
     }
     if (this.#state === 'connecting' && now >= this.#connectBy) this.#framed?.close('stalled');
     else if (this.#state === 'down' && now >= this.#retryAt) this.#connect();
@@ -117,8 +121,10 @@ export class InnerConnection implements FramedSocketUser {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#framed?.close();
+    this.#framed?.destroy();
+    this.#framed = undefined;
     this.#lose();
   }
 
@@ -130,8 +136,7 @@ export class InnerConnection implements FramedSocketUser {
     const request = branch === undefined ? undefined : this.#pending.get(branch);
     if (request === undefined || parsed.value.status < 200) return;
     this.#pending.delete(request.branch);
-    this.#owner.onAnswered();
-    request.done({ kind: 'response', response: parsed.value });
+    this.#owner.onOver(request, { kind: 'response', response: parsed.value });
   }
 
   onPing(): void {
@@ -164,6 +169,7 @@ export class InnerConnection implements FramedSocketUser {
     socket.on('connect', () => {
       if (this.#framed !== framed) return;
       this.#state = 'up';
+      this.#failed = false;
       this.#backoffMs = BACKOFF_FIRST_MS;
       framed.receivedAt = this.#owner.now();
     });
@@ -174,7 +180,7 @@ export class InnerConnection implements FramedSocketUser {
     const framed = this.#framed;
     if (framed === undefined) return;
     if (this.#pingedAt !== undefined && framed.receivedAt >= this.#pingedAt) this.#pingedAt = undefined;
-    if (this.#pending.size === 0 || now - framed.receivedAt < SILENCE_MS) return;
+    if (this.#pending.size === 0 || now - Math.max(framed.receivedAt, this.#owesSince) < SILENCE_MS) return;
     if (this.#pingedAt === undefined) {
       this.#pingedAt = now;
       framed.write(PING);
@@ -182,12 +188,15 @@ export class InnerConnection implements FramedSocketUser {
   }
 
   #lose(): void {
+    const sent = this.#state === 'up';
     this.#state = this.#closed ? 'idle' : 'down';
+    this.#failed = true;
     this.#retryAt = this.#owner.now() + this.#backoffMs;
     this.#backoffMs = Math.min(2 * this.#backoffMs, BACKOFF_LONGEST_MS);
     const unanswered = [...this.#pending.values()];
     this.#pending.clear();
-    for (const _ of unanswered) this.#owner.onAnswered();
-    this.#owner.onLost(this, unanswered);
+    this.#owner.onLost(this, unanswered, sent);
   }
 }
+
+const TIMEOUT: InnerOutcome = { kind: 'timeout' };

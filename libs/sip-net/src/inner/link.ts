@@ -150,18 +150,24 @@ class Link implements InnerLink, ConnectionOwner {
     return this.#now();
   }
 
-  onAnswered(): void {
+  onOver(request: PendingRequest, outcome: InnerOutcome): void {
     this.#pending -= 1;
+    if (outcome.kind === 'timeout') this.#timeouts += 1;
+    request.done(outcome);
   }
 
-  onLost(connection: InnerConnection, unanswered: readonly PendingRequest[]): void {
+  onLost(connection: InnerConnection, unanswered: readonly PendingRequest[], sent: boolean): void {
+    this.#pending -= unanswered.length;
     for (const request of unanswered) {
-      const again = !this.#closed && request.key !== undefined && RETRIED.test(request.message);
       request.tried = [...request.tried, connection.name];
-      if (!again || request.deadline <= this.#now()) finish(request, UNAVAILABLE);
-      else if (this.#dispatch(request)) this.#retried += 1;
-      else finish(request, UNAVAILABLE);
+      if (this.#mayRetry(request, sent) && this.#dispatch(request)) this.#retried += 1;
+      else request.done(UNAVAILABLE);
     }
+  }
+
+  #mayRetry(request: PendingRequest, sent: boolean): boolean {
+    if (this.#closed || request.key === undefined || request.deadline <= this.#now()) return false;
+    return !sent || RETRIED.test(request.message);
   }
 
   #accept(request: PendingRequest): void {
@@ -170,14 +176,18 @@ class Link implements InnerLink, ConnectionOwner {
   }
 
   #dispatch(request: PendingRequest): boolean {
-    const connection = highest(
-      request.key ?? 0,
-      this.#replicas,
-      (candidate) => candidate.usable && !request.tried.includes(candidate.name),
-    );
-    if (connection?.send(request) !== true) return false;
-    this.#pending += 1;
-    return true;
+    const usable = (candidate: InnerConnection): boolean =>
+      candidate.usable && (request.tried.length === 0 || !request.tried.includes(candidate.name));
+    // A connection whose queue is full ends in `send`; then the next best is asked.
+    for (let attempt = 0; attempt < this.#replicas.length; attempt += 1) {
+      const connection = highest(request.key ?? 0, this.#replicas, usable);
+      if (connection === undefined) return false;
+      if (connection.send(request)) {
+        this.#pending += 1;
+        return true;
+      }
+    }
+    return false;
   }
 
   #full(): boolean {
@@ -246,7 +256,3 @@ class Link implements InnerLink, ConnectionOwner {
 
 const NONE: readonly string[] = [];
 const UNAVAILABLE: InnerOutcome = { kind: 'unavailable' };
-
-function finish(request: PendingRequest, outcome: InnerOutcome): void {
-  request.done(outcome);
-}

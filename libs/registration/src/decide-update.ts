@@ -159,21 +159,22 @@ class Update {
 
   #bind(contact: ContactIntent, granted: number, id: Binding['id'], registeredAt: EpochMs): Binding {
     const { intent, now } = this;
-    return {
+    const binding: { -readonly [K in keyof Binding]: Binding[K] } = {
       id,
       contact: contact.contact,
       params: contact.params,
-      ...(contact.q === undefined ? {} : { q: contact.q }),
-      ...(contact.instance === undefined ? {} : { instance: contact.instance }),
-      ...(contact.regId === undefined ? {} : { regId: contact.regId }),
       callId: intent.callId,
       cseq: intent.cseq,
       path: intent.path,
-      ...(intent.userAgent === undefined ? {} : { userAgent: intent.userAgent }),
-      ...(intent.source === undefined ? {} : { source: intent.source }),
       registeredAt,
       refreshedAt: now,
       expiresAt: epochMs(now + granted * MS_PER_SECOND),
     };
+    if (contact.q !== undefined) binding.q = contact.q;
+    if (contact.instance !== undefined) binding.instance = contact.instance;
+    if (contact.regId !== undefined) binding.regId = contact.regId;
+    if (intent.userAgent !== undefined) binding.userAgent = intent.userAgent;
+    if (intent.source !== undefined) binding.source = intent.source;
+    return binding;
   }
 }

@@ -1,5 +1,5 @@
 export * from './authorize.ts';
-export { hash53 } from './binding-id.ts';
+export { hash53, hashName } from './binding-id.ts';
 export * from './decide-expiry.ts';
 export * from './decide-register.ts';
 export * from './expiry.ts';

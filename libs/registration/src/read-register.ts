@@ -16,12 +16,13 @@ export interface ContactIntent {
   readonly contact: string;
   /** Header parameters as received, without `q` and `expires`. */
   readonly params: string;
-  readonly q?: number;
+  /** In thousandths. */
+  readonly q: number | undefined;
   /** `+sip.instance` without its quotes (RFC 5626 §4.1). */
-  readonly instance?: string;
-  readonly regId?: number;
-  /** Seconds asked for by this Contact or else by the Expires header; absent: the registrar chooses (RFC 3261 §10.2.1.1). */
-  readonly expires?: number;
+  readonly instance: string | undefined;
+  readonly regId: number | undefined;
+  /** Seconds asked for by this Contact or else by the Expires header; undefined: the registrar chooses (RFC 3261 §10.2.1.1). */
+  readonly expires: number | undefined;
 }
 
 export type RegisterAction =
@@ -47,8 +48,9 @@ export interface RegisterIntent {
   readonly outboundHop: boolean;
   readonly supportsPath: boolean;
   readonly supportsOutbound: boolean;
-  readonly userAgent?: string;
-  readonly source?: string;
+  readonly userAgent: string | undefined;
+  /** Where the device is, as in `Binding.source`. */
+  readonly source: string | undefined;
 }
 
 /** The domains that are ours. */
@@ -79,8 +81,6 @@ export function readRegister(request: SipRequest, domains: DomainNames): Read<Re
   const paths = request.has('path') ? request.paths() : NO_PATHS;
   if (!paths.ok) return malformed(paths.error);
   const supported = request.has('supported') ? request.options('supported') : NO_OPTIONS;
-  const userAgent = request.header('user-agent');
-  const source = readSource(request);
   return ok({
     aor: aor.value,
     domain: domain.value,
@@ -91,8 +91,8 @@ export function readRegister(request: SipRequest, domains: DomainNames): Read<Re
     outboundHop: hasOb(paths.value[0]),
     supportsPath: supported.includes('path'),
     supportsOutbound: supported.includes('outbound'),
-    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, MAX_USER_AGENT) }),
-    ...(source === undefined ? {} : { source }),
+    userAgent: request.header('user-agent')?.slice(0, MAX_USER_AGENT),
+    source: readSource(request),
   });
 }
 
@@ -187,10 +187,10 @@ function contactIntent(contact: Contact, header: number | undefined): ContactInt
     uri: contact.uri,
     contact: contact.uriText,
     params: contact.paramsText,
-    ...(contact.q === undefined ? {} : { q: contact.q }),
-    ...(instance === undefined ? {} : { instance }),
-    ...(regId === undefined ? {} : { regId }),
-    ...(expires === undefined ? {} : { expires }),
+    q: contact.q,
+    instance,
+    regId,
+    expires,
   };
 }
 

@@ -2,7 +2,7 @@ import type { EpochMs } from '@rollcall/kernel';
 import type { Binding } from '@rollcall/location';
 import { respond } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
-import { hash53 } from './binding-id.ts';
+import { hashName } from './binding-id.ts';
 import { refusalRow } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -69,10 +69,10 @@ function dateHeader(now: EpochMs): string {
 
 /**
  * To-tag of our answers, a function of the request: an answer that is given again, on this replica or another, is the same
- * (RFC 3261 §8.2.7 asks that of a stateless server). Undefined when the request has one.
+ * (RFC 3261 §8.2.7 asks that of a stateless server).
  */
 function replyTag(request: SipRequest): string {
-  const seed =
-    (request.header('call-id') ?? '') + (request.header('cseq') ?? '') + (request.header('from') ?? '');
-  return `r${hash53(seed).toString(36)}`;
+  const callId = request.callId();
+  const cseq = request.cseq();
+  return hashName(callId.ok ? callId.value : '', cseq.ok ? cseq.value.seq : 0);
 }

@@ -1,8 +1,7 @@
 import { redisAddress } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
-import { BoundedMap, seconds } from '@rollcall/kernel';
-import type { Aor, LocationSnapshot } from '@rollcall/location';
+import { seconds } from '@rollcall/kernel';
 import { DEFAULT_POLICY } from '@rollcall/registration';
 import type { RegistrationPolicy } from '@rollcall/registration';
 import { createInnerServer } from '@rollcall/sip-net';
@@ -17,6 +16,7 @@ import { zeroCounters } from './counters.ts';
 import { DomainTable } from './domain-table.ts';
 import { exposeMetrics } from './metrics.ts';
 import { RegisterHandler } from './on-register.ts';
+import { SnapshotMemory } from './snapshot-memory.ts';
 import { Sweeper } from './sweeper.ts';
 import { traced } from './traced.ts';
 
@@ -57,7 +57,7 @@ class RunningRegistrar {
   readonly #log: Logger;
   readonly #tracing: Tracing;
   readonly #counters = zeroCounters();
-  readonly #cache: BoundedMap<Aor, LocationSnapshot>;
+  readonly #memory: SnapshotMemory;
   #store: Store | undefined;
   #domains: DomainTable | undefined;
   #handler: RegisterHandler | undefined;
@@ -70,7 +70,7 @@ class RunningRegistrar {
     this.#config = config;
     this.#log = log;
     this.#tracing = tracing;
-    this.#cache = new BoundedMap(config.cachedAors);
+    this.#memory = new SnapshotMemory(config.cachedAors);
   }
 
   async start(): Promise<RegistrarPorts> {
@@ -84,15 +84,14 @@ class RunningRegistrar {
       domains,
       authorizer: new Authorizer(store.users, domains),
       audit: store.audit,
-      cache: this.#cache,
+      memory: this.#memory,
       counters: this.#counters,
       log: this.#log,
       retryAfter: () => RETRY_AFTER_S + Math.floor(Math.random() * (RETRY_SPREAD_S + 1)),
     });
     this.#handler = handler;
-    const { cache, sweeper } = this.#sweep(store);
-    const ports = await this.#listen(store, handler, cache);
-    sweeper.start();
+    const ports = await this.#listen(store, handler);
+    this.#sweeper = this.#sweep(store);
     return ports;
   }
 
@@ -119,27 +118,23 @@ class RunningRegistrar {
     return store;
   }
 
-  #sweep(store: Store): { cache: BoundedMap<Aor, LocationSnapshot>; sweeper: Sweeper } {
+  #sweep(store: Store): Sweeper {
     const sweeper = new Sweeper({
       location: store.location,
       clock: store.clock,
-      cache: this.#cache,
+      memory: this.#memory,
       counters: this.#counters,
       log: this.#log,
     });
-    this.#sweeper = sweeper;
-    return { cache: this.#cache, sweeper };
+    sweeper.start();
+    return sweeper;
   }
 
-  async #listen(
-    store: Store,
-    handler: RegisterHandler,
-    cache: BoundedMap<Aor, LocationSnapshot>,
-  ): Promise<RegistrarPorts> {
+  async #listen(store: Store, handler: RegisterHandler): Promise<RegistrarPorts> {
     const metrics = createMetrics();
     exposeMetrics(metrics, METRICS, {
       counters: this.#counters,
-      cache,
+      memory: this.#memory,
       handler,
       connections: () => this.#inner?.connections() ?? 0,
       stats: () => store.stats(),

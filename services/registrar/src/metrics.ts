@@ -3,7 +3,8 @@ import type { METRICS, Metrics } from '@rollcall/telemetry';
 import { REGISTER_REFUSALS } from '@rollcall/registration';
 import type { RegistrarCounters } from './counters.ts';
 import { MAX_IN_FLIGHT } from './on-register.ts';
-import type { RegisterHandler, SnapshotCache } from './on-register.ts';
+import type { RegisterHandler } from './on-register.ts';
+import type { SnapshotMemory } from './snapshot-memory.ts';
 
 /** Metrics that only the registrar has; named like those of `METRICS`. */
 export const REGISTRAR_METRICS = {
@@ -16,7 +17,7 @@ export const REGISTRAR_METRICS = {
 /** What the metrics are read from when somebody asks. */
 export interface MetricSources {
   readonly counters: RegistrarCounters;
-  readonly cache: SnapshotCache;
+  readonly memory: SnapshotMemory;
   readonly handler: RegisterHandler;
   connections(): number;
   stats(): ClientStats;
@@ -73,11 +74,11 @@ function samples(
 
 function exposeBounds(metrics: Metrics, names: MetricNames, sources: MetricSources): void {
   metrics.collect(names.boundSize, 'Entries of a bounded map, queue or pool.', 'gauge', () => [
-    { labels: { queue: 'snapshots' }, value: sources.cache.size },
+    { labels: { queue: 'snapshots' }, value: sources.memory.size },
     { labels: { queue: 'registers' }, value: sources.handler.inFlight },
   ]);
   metrics.collect(names.boundLimit, 'Most entries that it may have.', 'gauge', () => [
-    { labels: { queue: 'snapshots' }, value: sources.cache.limit },
+    { labels: { queue: 'snapshots' }, value: sources.memory.limit },
     { labels: { queue: 'registers' }, value: MAX_IN_FLIGHT },
   ]);
   metrics.gauge(names.innerConnections, 'Connections from the edges.', () => sources.connections());

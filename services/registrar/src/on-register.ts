@@ -1,5 +1,5 @@
 import { assertNever } from '@rollcall/kernel';
-import type { BoundedMap, EpochMs } from '@rollcall/kernel';
+import type { EpochMs } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
 import type { Aor, CommitOutcome, LocationSnapshot, StoreClock } from '@rollcall/location';
 import {
@@ -20,12 +20,7 @@ import type { OutcomeLabel, RegistrarCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
 import type { RegistrarAudit, RegistrarLocation, RegistrarLog } from './ports.ts';
 import { RegisterJob } from './register-job.ts';
-
-/** What is remembered of AoRs; may be behind the store, never ahead of it. */
-export type SnapshotCache = Pick<
-  BoundedMap<Aor, LocationSnapshot>,
-  'get' | 'set' | 'delete' | 'size' | 'limit'
->;
+import type { SnapshotMemory } from './snapshot-memory.ts';
 
 export interface RegisterHandlerParts {
   readonly location: RegistrarLocation;
@@ -33,7 +28,7 @@ export interface RegisterHandlerParts {
   readonly domains: DomainTable;
   readonly authorizer: Authorizer;
   readonly audit: RegistrarAudit;
-  readonly cache: SnapshotCache;
+  readonly memory: SnapshotMemory;
   readonly counters: RegistrarCounters;
   readonly log: RegistrarLog;
   /** Seconds for a Retry-After, different for each who asks, so that they do not come back together (RFC 3261 §20.33). */
@@ -128,12 +123,12 @@ export class RegisterHandler {
   }
 
   #begin(job: RegisterJob): void {
-    const { cache, counters } = this.#parts;
+    const { memory, counters } = this.#parts;
     if (job.intent.action.kind === 'query') {
       this.#readAndTry(job);
       return;
     }
-    const remembered = cache.get(job.intent.aor);
+    const remembered = memory.recall(job.intent.aor);
     if (remembered === undefined) counters.assumed += 1;
     else counters.remembered += 1;
     this.#try(job, remembered ?? NO_RECORD, false);
@@ -202,9 +197,8 @@ export class RegisterHandler {
     decision: Extract<Decision, { kind: 'changed' }>,
     now: EpochMs,
   ): void {
-    const { cache, counters } = this.#parts;
-    if (version === 0) cache.delete(job.intent.aor);
-    else cache.set(job.intent.aor, { version, bindings: decision.bindings });
+    const { memory, counters } = this.#parts;
+    memory.remember(job.intent.aor, version, decision.bindings);
     countChanges(counters, decision.changes);
     if (job.thirdParty !== undefined) this.#audit(job, decision);
     this.#accept(job, decision, now, 'committed');
@@ -219,7 +213,7 @@ export class RegisterHandler {
 
   /** Whether it was written is unknown: what is remembered may be wrong now, and the phone asks again (invariant 1). */
   #failCommit(job: RegisterJob, error: Error | undefined): void {
-    this.#parts.cache.delete(job.intent.aor);
+    this.#parts.memory.forget(job.intent.aor);
     this.#end(job, this.#failure(error));
   }
 

@@ -3,13 +3,13 @@ import { StoreUnavailable } from '@rollcall/location';
 import { decideExpiry } from '@rollcall/registration';
 import { countChanges } from './counters.ts';
 import type { RegistrarCounters } from './counters.ts';
-import type { SnapshotCache } from './on-register.ts';
 import type { RegistrarLocation, RegistrarLog } from './ports.ts';
+import type { SnapshotMemory } from './snapshot-memory.ts';
 
 export interface SweeperParts {
   readonly location: RegistrarLocation & DueReader;
   readonly clock: StoreClock;
-  readonly cache: SnapshotCache;
+  readonly memory: SnapshotMemory;
   readonly counters: RegistrarCounters;
   readonly log: RegistrarLog;
 }
@@ -58,7 +58,7 @@ export class Sweeper {
   }
 
   async #settle(aor: Aor): Promise<void> {
-    const { location, clock, cache, counters } = this.#parts;
+    const { location, clock, memory, counters } = this.#parts;
     let snapshot = await location.read(aor);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const decision = decideExpiry(snapshot, clock.now());
@@ -75,7 +75,7 @@ export class Sweeper {
         actor: 'expiry',
       });
       if (outcome.kind === 'committed') {
-        cache.delete(aor);
+        memory.forget(aor);
         counters.swept += changes.length;
         countChanges(counters, changes);
         await location.rearm(aor, decision.next);

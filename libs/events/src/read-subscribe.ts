@@ -175,7 +175,6 @@ function readTarget(request: SipRequest): Result<{ contact: string; route: reado
 /** Records are lines of text; no parser lets a line break through, and this makes it certain. */
 function hasLineBreak(intent: SubscribeIntent): boolean {
   const { callId, remoteTag, remoteUri, localUri, remoteTarget, eventId } = intent;
-  // eslint-disable-next-line no-control-regex -- line breaks and NUL are what is looked for
   return /[\r\n\u0000]/.test(
     callId + remoteTag + remoteUri + localUri + remoteTarget + eventId + intent.route.join(''),
   );

@@ -28,11 +28,11 @@ export interface CorePorts {
   readonly log: PresenceLog;
   readonly traced: Traced;
   readonly tracedWork: WorkerDeps['traced'];
-  storeReady(): boolean;
-  newToken(): string;
-  currentTrace(): string | undefined;
+  readonly storeReady: () => boolean;
+  readonly newToken: () => string;
+  readonly currentTrace: () => string | undefined;
   /** A number from 0 to 1. */
-  random(): number;
+  readonly random: () => number;
 }
 
 export interface CoreOptions {

@@ -23,13 +23,13 @@ export interface MetricNames {
 /** Figures of the store and of the links that are not the core's. */
 export interface MetricSources {
   readonly core: PresenceCore;
-  stats(): {
+  readonly stats: () => {
     readonly calls: number;
     readonly failures: number;
     readonly timeouts: number;
     readonly pending: number;
   };
-  storeUp(): boolean;
+  readonly storeUp: () => boolean;
   connections(): number;
   linkPending(): number;
 }

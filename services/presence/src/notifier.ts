@@ -30,9 +30,9 @@ export interface NotifierDeps {
   readonly counters: PresenceCounters;
   readonly log: PresenceLog;
   /** Unique part of a branch (RFC 3261 §8.1.1.7). */
-  newToken(): string;
+  readonly newToken: () => string;
   /** W3C traceparent of what runs now, for the edge. */
-  currentTrace(): string | undefined;
+  readonly currentTrace: () => string | undefined;
 }
 
 /** A NOTIFY that is sent and not answered yet. */

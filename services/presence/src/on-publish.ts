@@ -25,9 +25,9 @@ export interface PublishDeps {
   readonly clock: Clock;
   readonly policy: PublishPolicy;
   readonly counters: PresenceCounters;
-  newToken(): string;
-  retryAfter(): number;
-  currentTrace(): string | undefined;
+  readonly newToken: () => string;
+  readonly retryAfter: () => number;
+  readonly currentTrace: () => string | undefined;
 }
 
 const MAX_TRIES = 5;

@@ -17,9 +17,9 @@ export interface RequestDeps {
   readonly counters: PresenceCounters;
   readonly log: PresenceLog;
   readonly traced: Traced;
-  newToken(): string;
+  readonly newToken: () => string;
   /** Seconds for Retry-After, spread so that not everybody comes back at once (RFC 5390 §3). */
-  retryAfter(): number;
+  readonly retryAfter: () => number;
 }
 
 /** Requests that may be worked on at one time; the edges have limits of their own, this one keeps our memory. */

@@ -41,8 +41,8 @@ export interface SubscribeDeps {
   readonly clock: Clock;
   readonly policy: SubscribePolicy;
   readonly counters: PresenceCounters;
-  newToken(): string;
-  retryAfter(): number;
+  readonly newToken: () => string;
+  readonly retryAfter: () => number;
 }
 
 export type Reply = (message: string) => void;

@@ -134,18 +134,19 @@ export class ShardWorker {
     const all = await this.deps.records.readMany(ids);
     const views = new Map<string, Promise<StateView>>();
     await Promise.all(
-      ids.map((id, n) => {
+      ids.map(async (id, n) => {
         const stored = all[n];
-        if (stored === undefined) return this.#forget(work.resource, id);
+        if (stored === undefined) {
+          await this.#forget(work.resource, id);
+          return;
+        }
         const name = stored.subscription.package;
         const found = this.deps.packages.find(name);
-        if (found === undefined || !concerns(work, found)) return undefined;
+        if (found === undefined || !concerns(work, found)) return;
         let view = views.get(name);
         if (view === undefined) views.set(name, (view = this.deps.views.read(work.resource, found)));
         const settledView = view;
-        return this.deps.lanes.run(id, async () =>
-          this.#tellOne(id, stored, await settledView, work.changes),
-        );
+        await this.deps.lanes.run(id, async () => this.#tellOne(id, stored, await settledView, work.changes));
       }),
     );
   }

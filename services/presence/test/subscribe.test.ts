@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Aor, BindingId } from '@rollcall/location';
-import { World, alice, bob, recordRoute, shown, tagOf } from './harness/world.ts';
+import { epochMs } from '@rollcall/kernel';
+import type { BindingId } from '@rollcall/location';
+import { SHARDS, World, alice, bob, recordRoute, shown, tagOf } from './harness/world.ts';
 
 const dialogOf = (world: World) => {
   const { request } = world.last;
@@ -482,17 +483,12 @@ describe('replicas that die', () => {
   test('S24 killed after it took the change and before it acted: another is given the change after the lease', async () => {
     const world = new World(2);
     await world.subscribe();
-    const take = world.events.take.bind(world.events);
-    await world.location.commit({ aor: bob, expectedVersion: 0, bindings: [], changes: [] });
-    world.events.touch(bob as Aor, 'location', []);
-    for (let shard = 0; shard < 4; shard += 1) await take(shard, 10);
+    const tuple = 'a\t<status><basic>open</basic></status>';
+    const expiresAt = epochMs(world.time + 60_000);
+    const publications = [{ etag: 'e', package: 'presence', expiresAt, body: tuple }];
+    await world.events.commitPublications({ resource: bob, expectedVersion: 0, publications, changed: true });
+    for (let shard = 0; shard < SHARDS; shard += 1) await world.events.take(shard, 10);
     world.kill(0);
-    await world.events.putMailbox(bob, undefined);
-    await world.publish(
-      '<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="x"><tuple id="a"><status><basic>open</basic></status></tuple></presence>',
-      { replica: 1 },
-    );
-    for (let shard = 0; shard < 4; shard += 1) await take(shard, 10);
     await world.pass(4_000, 1);
     expect(world.notifies).toHaveLength(1);
     await world.pass(2_000, 1);

@@ -30,9 +30,13 @@ export interface EventsUnderTest {
   readonly other: EventsStore;
   readonly clock: Clock;
   /** Registers or unregisters a binding, as the registrar's commit does. */
-  changeLocation(resource: Aor, kind: 'registered' | 'unregistered', trace?: string): Promise<ResourceChange>;
+  readonly changeLocation: (
+    resource: Aor,
+    kind: 'registered' | 'unregistered',
+    trace?: string,
+  ) => Promise<ResourceChange>;
   /** Lets time pass: for real, or by turning the clock. */
-  pass(ms: number): Promise<void>;
+  readonly pass: (ms: number) => Promise<void>;
   close?(): Promise<void>;
 }
 

@@ -3,10 +3,8 @@
  * are no UTF-8 become U+FFFD, so that a document is well-formed whatever was registered.
  */
 
-// eslint-disable-next-line no-control-regex -- these are the characters that XML 1.0 §2.2 leaves out
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
 const SPECIAL = /[&<>"'\t\n\r]/g;
-// eslint-disable-next-line no-control-regex -- tells plain text, which needs no work, from the rest
 const PLAIN = /^[\u0020\u0021\u0023-\u0025\u0028-\u003b\u003d\u003f-\u007e]*$/;
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -9,8 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { SipResponse } from '@rollcall/sip';
-import { response } from '../world.ts';
+import { respond } from '@rollcall/sip';
+import type { SipRequest, SipResponse } from '@rollcall/sip';
+import { request, response } from '../world.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const REDIS = process.env['ROLLCALL_REDIS_SERVER'] ?? 'redis-server';
@@ -141,16 +142,21 @@ export class EdgeProcess {
   }
 }
 
-/** A phone on UDP: sends text, gathers responses. */
+/** A phone on UDP: sends text, gathers responses and requests. */
 export class UdpPhone {
   readonly received: SipResponse[] = [];
+  readonly requests: SipRequest[] = [];
 
   private constructor(
     private readonly socket: UdpSocket,
     private readonly edgePort: number,
     readonly port: number,
   ) {
-    socket.on('message', (data) => this.received.push(response(data.toString('latin1'))));
+    socket.on('message', (data) => {
+      const text = data.toString('latin1');
+      if (text.startsWith('SIP/2.0 ')) this.received.push(response(text));
+      else this.requests.push(request(text));
+    });
   }
 
   static async open(edgePort: number): Promise<UdpPhone> {
@@ -161,6 +167,20 @@ export class UdpPhone {
 
   send(message: string): void {
     this.socket.send(Buffer.from(message, 'latin1'), this.edgePort, '127.0.0.1');
+  }
+
+  /** The next request that came with this method. */
+  async next(method: string): Promise<SipRequest> {
+    const at = (): number => this.requests.findIndex((one) => one.method === method);
+    await eventually(`a ${method}`, () => at() >= 0);
+    return this.requests.splice(at(), 1)[0] as SipRequest;
+  }
+
+  /** Answers a request as a phone does: with the route recorded and a Contact of its own. */
+  answer(one: SipRequest, status: number): void {
+    const recorded = one.headers('record-route').map((value) => `Record-Route: ${value}\r\n`);
+    const headers = `${recorded.join('')}Contact: <sip:phone@127.0.0.1:${String(this.port)}>\r\n`;
+    this.send(respond(one, status, { toTag: 'callee', headers }));
   }
 
   /** Sends and waits for the next response. */

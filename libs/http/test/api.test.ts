@@ -104,6 +104,13 @@ describe('an API app', () => {
     expect((await put('{"n":2}')).body).not.toContain('secret');
   });
 
+  it('takes an empty body for none, whatever its type is said to be', async () => {
+    const { app } = start();
+    app.delete('/things/:id', { handler: (_request, reply) => reply.code(204).send() });
+    const headers = { 'content-type': 'application/json' };
+    expect((await app.inject({ method: 'DELETE', url: '/things/a', headers })).statusCode).toBe(204);
+  });
+
   it('A08 documents each problem that a route may answer', () => {
     expect(
       problemsOf({ schema: { body: {} }, config: { api: { problems: ['conflict'] } } as object }),

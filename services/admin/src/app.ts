@@ -18,6 +18,8 @@ import { mailboxRoutes } from './routes/mailboxes.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import type { SpanNames } from './trace.ts';
+import { traceRequests } from './trace.ts';
 import { userRoutes } from './routes/users.ts';
 
 export interface AdminOptions {
@@ -27,6 +29,7 @@ export interface AdminOptions {
   readonly version: string;
   readonly log: Logger;
   readonly tracing: Tracing;
+  readonly spans: SpanNames;
   readonly streams: StreamGate;
   /** Told of each answer: route pattern, method, status, seconds. */
   readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
@@ -62,6 +65,7 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
   const tokens = new Tokens(options.rootToken, ports.users);
   const watcher = new SharedWatcher(ports.location);
   const context: AdminContext = { ports, tokens, log, tracing, streams, watcher };
+  traceRequests(app, tracing, options.spans);
   guard(app, tokens);
   // Open streams would keep the server from closing.
   app.addHook('preClose', (done) => {

@@ -6,7 +6,7 @@ import type { ApiApp } from '@rollcall/http/api';
 import { listenApi } from '@rollcall/http/api';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store, StoreStatus } from '@rollcall/store-redis';
-import { createMetrics, METRICS, SECONDS_BUCKETS } from '@rollcall/telemetry';
+import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import { buildAdmin } from './app.ts';
 import type { AdminConfig } from './config.ts';
@@ -84,6 +84,7 @@ class RunningAdmin {
       version: versionOf(),
       log: this.#log,
       tracing: this.#tracing,
+      spans: { span: SPANS.adminRequest, attributes: ATTRIBUTES },
       streams: this.#streams,
       onAnswer: (route, method, status, seconds) => {
         counters.answered(route, method, status, seconds);

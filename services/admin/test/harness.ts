@@ -2,8 +2,8 @@ import { epochMs } from '@rollcall/kernel';
 import { MemoryEvents } from '@rollcall/events';
 import type { Aor, Binding, BindingId, ChangeKind } from '@rollcall/location';
 import { MemoryLocation } from '@rollcall/location';
-import { noLogger, noTracing } from '@rollcall/telemetry';
-import type { LogFields } from '@rollcall/telemetry';
+import { ATTRIBUTES, noLogger, noTracing, SPANS } from '@rollcall/telemetry';
+import type { LogFields, Tracing } from '@rollcall/telemetry';
 import type { AdminOptions, AdminPorts, StreamLimits } from '../src/index.ts';
 import { buildAdmin, STREAM_LIMITS, StreamGate } from '../src/index.ts';
 import { memoryAudit, MemoryDirectory } from './memory-directory.ts';
@@ -33,10 +33,17 @@ export function binding(id: string, fields: Partial<Binding> = {}): Binding {
 }
 
 /** Admin on memory adapters, at a time of its own. */
-export async function harness(given: { limits?: Partial<StreamLimits>; ports?: Partial<AdminPorts> } = {}) {
+export async function harness(
+  given: {
+    limits?: Partial<StreamLimits>;
+    ports?: Partial<AdminPorts>;
+    events?: number;
+    tracing?: Tracing;
+  } = {},
+) {
   const time = { now: NOW };
   const clock = { now: () => epochMs(time.now) };
-  const location = new MemoryLocation(clock);
+  const location = new MemoryLocation(clock, given.events === undefined ? {} : { events: given.events });
   const events = new MemoryEvents(clock, location);
   const users = new MemoryDirectory();
   const audit = memoryAudit();
@@ -48,7 +55,8 @@ export async function harness(given: { limits?: Partial<StreamLimits>; ports?: P
     rootToken: ROOT,
     version: '0.0.0',
     log: { ...noLogger, error: (fields, message) => logged.push({ fields, message }) },
-    tracing: noTracing,
+    tracing: given.tracing ?? noTracing,
+    spans: { span: SPANS.adminRequest, attributes: ATTRIBUTES },
     streams,
   };
   const app = await buildAdmin(options);

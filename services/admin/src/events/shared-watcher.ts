@@ -77,20 +77,24 @@ export class SharedWatcher implements LocationWatcher {
   /** A watch from an older cursor, until it meets the events in memory; gives the cursor where it met them. */
   async #catchUp(cursor: string, deliver: Deliver, signal: AbortSignal): Promise<string | undefined> {
     const own = new AbortController();
+    const ended = AbortSignal.any([signal, own.signal]);
     let met: string | undefined;
-    await this.source.watch(
-      cursor,
-      (events) => {
-        if (met !== undefined) return;
-        const meeting = events.findIndex((event) => this.#numbers.has(event.cursor));
-        const told = meeting < 0 ? events : events.slice(0, meeting + 1);
-        deliver(told);
-        if (meeting < 0) return;
-        met = told.at(-1)?.cursor;
-        own.abort();
-      },
-      AbortSignal.any([signal, own.signal]),
-    );
+    const take = (events: readonly LocationEvent[]): void => {
+      if (ended.aborted) return;
+      const meeting = events.findIndex((event) => this.#numbers.has(event.cursor));
+      const told = meeting < 0 ? events : events.slice(0, meeting + 1);
+      deliver(told);
+      if (meeting < 0) return;
+      met = told.at(-1)?.cursor;
+      own.abort();
+    };
+    // A source may call `take` before it listens to its signal.
+    await new Promise<void>((resolve, reject) => {
+      ended.addEventListener('abort', () => {
+        resolve();
+      });
+      this.source.watch(cursor, take, ended).then(resolve, reject);
+    });
     return signal.aborted ? undefined : met;
   }
 

@@ -4,7 +4,7 @@ import { ProblemError } from '@rollcall/http';
 export interface StreamLimits {
   /** Streams open at one time. */
   readonly streams: number;
-  /** Bytes that may wait for a client; a slower one is cut off and resumes by its Last-Event-ID. */
+  /** Bytes that may wait for a client when more comes; a slower one is cut off and resumes by its Last-Event-ID. */
   readonly bufferedBytes: number;
   /** Between signs of life on a quiet stream. */
   readonly heartbeatMs: number;

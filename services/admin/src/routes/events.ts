@@ -103,8 +103,11 @@ async function stream(
   const deliver = (batch: readonly LocationEvent[]): void => {
     if (place.signal.aborted) return;
     if (!reply.sent) reply.hijack();
-    events.send(batch, (event) => wants(filter, event));
-    if (events.buffered <= streams.limits.bufferedBytes) return;
+    // Asked before a batch is written, not after: whoever takes one batch has come further, however large it was.
+    if (events.buffered <= streams.limits.bufferedBytes) {
+      events.send(batch, (event) => wants(filter, event));
+      return;
+    }
     streams.dropped += 1;
     leave();
     events.cut();

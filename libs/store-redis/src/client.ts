@@ -258,9 +258,10 @@ export class StoreClient {
   #timedOut(call: Call, mute: boolean): void {
     this.#timeouts += 1;
     call.reject(new StoreUnavailable(`no answer from Redis within ${String(this.#deadlines.timeoutMs)} ms`));
-    if (!mute || this.#redis instanceof Cluster) return;
     this.#lastError = `no answer within ${String(this.#deadlines.timeoutMs)} ms`;
-    this.#redis.stream.destroy();
+    // Of a Cluster's nodes only the one asked is known to be late; the others may be answering all the while.
+    if (this.#redis instanceof Cluster) nodeOf(this.#redis, call.slot)?.stream.destroy();
+    else if (mute) this.#redis.stream.destroy();
   }
 
   #follow(redis: Redis | Cluster): void {
@@ -268,13 +269,21 @@ export class StoreClient {
       this.#lastError = error.message;
     });
     redis.on('ready', () => {
-      this.#tell({ up: true });
+      void linked(redis).then(() => {
+        if (redis.status === 'ready') this.#tell({ up: true });
+      });
     });
     redis.on('close', () => {
       this.#tell({ up: false, reason: this.#lastError });
     });
-    if (redis instanceof Cluster) redis.on('+node', guardHandshake);
-    else guardHandshake(redis);
+    if (!(redis instanceof Cluster)) guardHandshake(redis);
+    else {
+      redis.on('+node', (node: Redis) => {
+        guardHandshake(node);
+        // ioredis connects to a node with its first command, which nothing here may wait for.
+        if (node.status === 'wait') node.connect().catch(() => undefined);
+      });
+    }
   }
 
   #tell(status: StoreStatus): void {
@@ -282,6 +291,27 @@ export class StoreClient {
     this.#status = status;
     for (const listener of this.#listeners) listener(status);
   }
+}
+
+/** The connected primary that holds a slot. */
+function nodeOf(cluster: Cluster, slot: number): Redis | undefined {
+  const key = cluster.slots[slot]?.[0];
+  return cluster
+    .nodes('master')
+    .find(
+      ({ status, options }) =>
+        status === 'ready' && `${String(options.host)}:${String(options.port)}` === key,
+    );
+}
+
+/** Resolves when each primary of a Cluster is connected, or has had its time; at once for anything else. */
+async function linked(redis: Redis | Cluster): Promise<void> {
+  if (!(redis instanceof Cluster)) return;
+  const waiting = redis.nodes('master').filter((node) => node.status !== 'ready');
+  await Promise.race([
+    Promise.all(waiting.map((node) => new Promise((resolve) => node.once('ready', resolve)))),
+    new Promise((resolve) => setTimeout(resolve, HANDSHAKE_MS).unref()),
+  ]);
 }
 
 /** A server that takes the connection and then says nothing (stopped, or its host is gone) must not hold us for ever. */

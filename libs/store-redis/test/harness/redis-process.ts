@@ -29,12 +29,17 @@ export class RedisProcess {
     readonly port: number,
     readonly directory: string,
     private readonly settings: readonly string[],
+    private readonly configFile: readonly string[],
   ) {}
 
-  /** `settings` go on the command line: `['--appendonly', 'yes']`. */
-  static async start(settings: readonly string[] = []): Promise<RedisProcess> {
+  /** `settings` go on the command line: `['--appendonly', 'yes']`; `writeConfig` may put a configuration file into the directory. */
+  static async start(
+    settings: readonly string[] = [],
+    writeConfig?: (directory: string) => Promise<string>,
+  ): Promise<RedisProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'rollcall-redis-'));
-    const server = new RedisProcess(await freePort(), directory, settings);
+    const file = writeConfig === undefined ? [] : [await writeConfig(directory)];
+    const server = new RedisProcess(await freePort(), directory, settings, file);
     await server.begin();
     return server;
   }
@@ -52,7 +57,9 @@ export class RedisProcess {
     const child = spawn(
       BINARY,
       [
-        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''],
+        ...this.configFile,
+        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory],
+        ...(this.settings.includes('--sentinel') ? [] : ['--save', '']),
         ...this.settings,
       ],
       { stdio: 'ignore' },

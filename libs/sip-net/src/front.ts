@@ -1,4 +1,3 @@
-import { connect, createServer, isIPv6, type Server, type Socket } from 'node:net';
 import type { Clock } from '@rollcall/kernel';
 import { checkRequest, checkResponse, parseMessage, type ParseProblem } from '@rollcall/sip';
 import type {
@@ -10,14 +9,12 @@ import type {
   SipFront,
   TransportName,
 } from '@rollcall/sip-transaction';
-import { hostPort, plainAddress } from './addresses.ts';
 import { type FrontCounters, zeroCounters } from './counters.ts';
-import type { StreamEnd } from './framed-socket.ts';
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 import { isTooLarge, refusalOf } from './refusal.ts';
 import { TransactionRunner } from './runner.ts';
 import { type NetLog, type RunnerContext, silentLog } from './runner-context.ts';
-import { StreamFlow, type StreamFlowOwner } from './stream-flow.ts';
+import { StreamTable, type StreamUser } from './stream-table.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { UdpListener } from './udp-listener.ts';
 
@@ -63,27 +60,14 @@ export function createSipFront(options: SipFrontOptions): NativeFront {
   return new Front(options);
 }
 
-interface TcpListener {
-  readonly transport: 'tcp';
-  readonly options: ListenerOptions;
-  readonly server: Server;
-  local: Endpoint;
-  advertised: Endpoint;
-}
-
-class Front implements NativeFront, StreamFlowOwner {
+class Front implements NativeFront, StreamUser {
   readonly counters: FrontCounters = zeroCounters();
   readonly #options: SipFrontOptions;
   readonly #limits: NetLimits;
   readonly #log: NetLog;
   readonly #wheel: TimerWheel;
-  readonly #now: () => number;
   readonly #udp: UdpListener[] = [];
-  readonly #tcp: TcpListener[] = [];
-  readonly #flows = new Map<string, StreamFlow>();
-  readonly #byRemote = new Map<string, StreamFlow>();
-  readonly #perAddress = new Map<string, number>();
-  #connectionNumber = 0;
+  readonly #streams: StreamTable;
   #runner: TransactionRunner | undefined;
   #user: FrontUser | undefined;
   #interval: NodeJS.Timeout | undefined;
@@ -92,28 +76,37 @@ class Front implements NativeFront, StreamFlowOwner {
   constructor(options: SipFrontOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#log = options.log ?? silentLog;
-    this.#now = () => options.clock.now();
-    this.#wheel = new TimerWheel(this.#now(), TICK_MS);
+    const log = options.log ?? silentLog;
+    this.#log = log;
+    const now = (): number => options.clock.now();
+    this.#wheel = new TimerWheel(now(), TICK_MS);
+    this.#streams = new StreamTable({
+      limits: this.#limits,
+      counters: this.counters,
+      wheel: this.#wheel,
+      now,
+      user: this,
+      onListenerError: (error) => {
+        log.warn({ err: error }, 'listener error');
+      },
+    });
   }
 
   get listeners(): SipFront['listeners'] {
-    return [...this.#udp, ...this.#tcp].map(({ transport, local, advertised }) => ({
-      transport,
-      local,
-      advertised,
-    }));
+    const udp = this.#udp.map(({ transport, local, advertised }) => ({ transport, local, advertised }));
+    return [...udp, ...this.#streams.listeners];
   }
 
   sizes(): FrontSizes {
     const transactions = this.#runner?.sizes ?? { pending: 0, completed: 0, invites: 0, clients: 0 };
-    return { connections: this.#flows.size, timers: this.#wheel.size, ...transactions };
+    return { connections: this.#streams.size, timers: this.#wheel.size, ...transactions };
   }
 
   async start(user: FrontUser): Promise<void> {
     this.#user = user;
+    const { clock } = this.#options;
     const context: RunnerContext = {
-      clock: this.#options.clock,
+      clock,
       wheel: this.#wheel,
       counters: this.counters,
       limits: this.#limits,
@@ -129,7 +122,7 @@ class Front implements NativeFront, StreamFlowOwner {
     }
     let ticks = 0;
     this.#interval = setInterval(() => {
-      const now = this.#now();
+      const now = clock.now();
       this.#wheel.turn(now);
       ticks += 1;
       if (ticks % HOUSEKEEPING_TICKS === 0) this.#runner?.tick(now);
@@ -137,25 +130,15 @@ class Front implements NativeFront, StreamFlowOwner {
   }
 
   flow(id: string): Flow | undefined {
-    if (!id.startsWith('u')) return this.#flows.get(id);
+    if (!id.startsWith('u')) return this.#streams.flow(id);
     const index = Number(id.slice(1, id.indexOf('-')));
     return this.#udp.find((listener) => listener.index === index)?.flowOf(id);
   }
 
   connect(transport: TransportName, remote: Endpoint): Flow | undefined {
-    if (transport === 'udp') {
-      const family = isIPv6(remote.address);
-      return this.#udp.find((listener) => isIPv6(listener.local.address) === family)?.flowTo(remote);
-    }
-    if (transport !== 'tcp' || this.#stopped) return undefined;
-    const existing = this.#byRemote.get(hostPort(remote.address, remote.port));
-    if (existing !== undefined) return existing;
-    if (!this.#admits(remote.address)) return undefined;
-    this.counters.connectionsOpened += 1;
-    const listener = this.#tcp[0];
-    const local = listener?.local ?? { address: '0.0.0.0', port: 0 };
-    const socket = connect({ host: remote.address, port: remote.port });
-    return this.#addStream(socket, remote, local, listener?.advertised ?? local);
+    if (transport === 'tcp') return this.#streams.connect(remote);
+    if (transport !== 'udp') return undefined;
+    return this.#udp.find((listener) => listener.reaches(remote.address))?.flowTo(remote);
   }
 
   request(
@@ -170,62 +153,39 @@ class Front implements NativeFront, StreamFlowOwner {
   }
 
   stopAccepting(): void {
-    for (const { server } of this.#tcp) server.close();
+    this.#streams.stopAccepting();
   }
 
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#runner?.stop();
-    const closing = this.#tcp.map(
-      ({ server }) =>
-        new Promise<void>((resolve) => {
-          server.close(() => {
-            resolve();
-          });
-        }),
-    );
-    for (const flow of [...this.#flows.values()]) flow.close();
-    await Promise.all([...this.#udp.map((listener) => listener.stop()), ...closing]);
+    await Promise.all([...this.#udp.map((listener) => listener.stop()), this.#streams.stop()]);
     clearInterval(this.#interval);
   }
 
-  onMessage(raw: string, flow: StreamFlow): void {
+  onMessage(raw: string, flow: Flow): void {
     this.#receive(raw, flow);
   }
 
-  onPing(): void {
-    this.counters.keepAlives += 1;
-  }
-
-  onFramingProblem(problem: ParseProblem, head: string, flow: StreamFlow): void {
+  onFramingProblem(problem: ParseProblem, head: string, flow: Flow): void {
     this.#refuse(problem, flow, head);
   }
 
-  onEnd(flow: StreamFlow, reason: StreamEnd): void {
-    this.#flows.delete(flow.id);
-    const remote = hostPort(flow.remote.address, flow.remote.port);
-    if (this.#byRemote.get(remote) === flow) this.#byRemote.delete(remote);
-    const left = (this.#perAddress.get(flow.remote.address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(flow.remote.address, left);
-    else this.#perAddress.delete(flow.remote.address);
-    if (reason === 'idle') this.counters.closedIdle += 1;
-    else if (reason === 'stalled') this.counters.closedStalled += 1;
-    else if (reason === 'framing') this.counters.closedFraming += 1;
-    else if (reason === 'slow reader') this.counters.closedSlow += 1;
+  onFlowClosed(flow: Flow): void {
     this.#user?.onFlowClosed?.(flow);
   }
 
-  async #listen(options: ListenerOptions): Promise<void> {
-    if (options.transport === 'tcp') {
-      await this.#listenTcp(options);
+  async #listen({ transport, host, port, advertised }: ListenerOptions): Promise<void> {
+    if (transport === 'tcp') {
+      await this.#streams.listen(host, port, advertised);
       return;
     }
     const listener = new UdpListener({
       index: this.#udp.length,
-      host: options.host,
-      port: options.port,
-      advertised: options.advertised,
+      host,
+      port,
+      advertised,
       counters: this.counters,
       onDatagram: (raw, flow) => {
         this.#receive(raw, flow);
@@ -233,74 +193,6 @@ class Front implements NativeFront, StreamFlowOwner {
     });
     await listener.start();
     this.#udp.push(listener);
-  }
-
-  async #listenTcp(options: ListenerOptions): Promise<void> {
-    const local = { address: options.host, port: options.port };
-    const server = createServer({ noDelay: true, keepAlive: true });
-    const listener: TcpListener = {
-      transport: 'tcp',
-      options,
-      server,
-      local,
-      advertised: options.advertised ?? local,
-    };
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: options.host, port: options.port }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => {
-      this.#log.warn({ err: error }, 'listener error');
-    });
-    const address = server.address();
-    if (address !== null && typeof address === 'object') local.port = address.port;
-    server.on('connection', (socket) => {
-      this.#accept(socket, listener);
-    });
-    this.#tcp.push(listener);
-  }
-
-  #accept(socket: Socket, listener: TcpListener): void {
-    const address = plainAddress(socket.remoteAddress ?? '');
-    if (address === '' || this.#stopped || !this.#admits(address)) {
-      socket.destroy();
-      return;
-    }
-    this.counters.connectionsAccepted += 1;
-    const remote = { address, port: socket.remotePort ?? 0 };
-    this.#addStream(socket, remote, listener.local, listener.advertised).awaitFirstByte();
-  }
-
-  #admits(address: string): boolean {
-    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (this.#flows.size < maxConnections && (this.#perAddress.get(address) ?? 0) < maxConnectionsPerAddress)
-      return true;
-    this.counters.connectionsRefused += 1;
-    return false;
-  }
-
-  #addStream(socket: Socket, remote: Endpoint, local: Endpoint, advertised: Endpoint): StreamFlow {
-    this.#connectionNumber += 1;
-    const id = `t${this.#connectionNumber.toString(36)}`;
-    const flow = new StreamFlow(
-      id,
-      'tcp',
-      socket,
-      remote,
-      local,
-      advertised,
-      this.#limits,
-      this.#wheel,
-      this.#now,
-      this,
-    );
-    this.#flows.set(id, flow);
-    this.#byRemote.set(hostPort(flow.remote.address, flow.remote.port), flow);
-    this.#perAddress.set(flow.remote.address, (this.#perAddress.get(flow.remote.address) ?? 0) + 1);
-    return flow;
   }
 
   #siblingFlow(flow: Flow, port: number): Flow {

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ParseProblem } from '@rollcall/sip';
 import type { Endpoint, Flow, TransportName } from '@rollcall/sip-transaction';
-import { plainAddress } from './addresses.ts';
 import {
   FramedSocket,
   type FramedSocketLimits,
@@ -22,28 +21,35 @@ export interface FlowDependant {
   onFlowClosed(): void;
 }
 
+/** What a stream flow is called, and where its ends are. */
+export type FlowNames = Pick<Flow, 'id' | 'transport' | 'remote' | 'local' | 'advertised'>;
+
 /** A connection as a flow. Its id is the connection number, so that it is never used twice in one process. */
 export class StreamFlow implements Flow, FramedSocketUser {
   readonly reliable = true;
+  readonly id: string;
+  readonly transport: TransportName;
   readonly remote: Endpoint;
+  readonly local: Endpoint;
+  readonly advertised: Endpoint;
   /** Client transactions in progress on this flow. */
   readonly dependants = new Set<FlowDependant>();
   readonly #framed: FramedSocket;
   readonly #owner: StreamFlowOwner;
 
   constructor(
-    readonly id: string,
-    readonly transport: TransportName,
+    names: FlowNames,
     socket: Socket,
-    remote: Endpoint,
-    readonly local: Endpoint,
-    readonly advertised: Endpoint,
     limits: FramedSocketLimits,
     wheel: TimerWheel,
     now: () => number,
     owner: StreamFlowOwner,
   ) {
-    this.remote = { address: plainAddress(remote.address), port: remote.port };
+    this.id = names.id;
+    this.transport = names.transport;
+    this.remote = names.remote;
+    this.local = names.local;
+    this.advertised = names.advertised;
     this.#owner = owner;
     this.#framed = new FramedSocket(socket, limits, wheel, now, this);
   }

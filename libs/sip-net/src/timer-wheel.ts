@@ -3,14 +3,10 @@ export interface WheelUser {
   onTimer(what: string): void;
 }
 
-interface Link {
-  previous: Link;
-  next: Link;
-}
-
-class Timer implements Link {
-  previous: Link = this;
-  next: Link = this;
+/** A link of a slot's list; alone when it is its own neighbour. The head of a list is one that never fires. */
+class Timer {
+  previous: Timer = this;
+  next: Timer = this;
   constructor(
     /** The tick at which it fires. */
     readonly due: number,
@@ -18,6 +14,8 @@ class Timer implements Link {
     readonly what: string,
   ) {}
 }
+
+const NOBODY: WheelUser = { onTimer: () => undefined };
 
 /** A started timer; opaque. */
 export type WheelTimer = Timer;
@@ -28,7 +26,7 @@ export type WheelTimer = Timer;
  * transaction. A timer fires at the first tick at or after its time, never before.
  */
 export class TimerWheel {
-  readonly #slots: Link[];
+  readonly #slots: Timer[];
   readonly #tickMs: number;
   /** The last tick that was turned to, in ticks since `#epoch`. */
   #tick = 0;
@@ -39,10 +37,7 @@ export class TimerWheel {
   constructor(now: number, tickMs: number, slots = 1024) {
     this.#epoch = now;
     this.#tickMs = tickMs;
-    this.#slots = Array.from({ length: slots }, () => {
-      const head: Partial<Link> = {};
-      return Object.assign(head, { previous: head as Link, next: head as Link });
-    });
+    this.#slots = Array.from({ length: slots }, () => new Timer(Infinity, NOBODY, 'head'));
   }
 
   /** Timers started and not yet fired or stopped. */
@@ -83,10 +78,10 @@ export class TimerWheel {
     }
   }
 
-  #fire(head: Link, target: number): void {
+  #fire(head: Timer, target: number): void {
     let link = head.next;
     while (link !== head) {
-      const timer = link as Timer;
+      const timer = link;
       link = link.next;
       if (timer.due > target) continue;
       const resume = link;
@@ -97,7 +92,7 @@ export class TimerWheel {
     }
   }
 
-  #slot(tick: number): Link {
+  #slot(tick: number): Timer {
     const slot = this.#slots[tick % this.#slots.length];
     if (slot === undefined) throw new RangeError(`no slot for tick ${String(tick)}`);
     return slot;

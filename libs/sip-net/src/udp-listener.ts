@@ -27,6 +27,7 @@ export class UdpListener {
   readonly index: number;
   readonly #options: UdpOptions;
   readonly #socket: Socket;
+  readonly #isIPv6: boolean;
   open = false;
 
   constructor(options: UdpOptions) {
@@ -34,7 +35,8 @@ export class UdpListener {
     this.index = options.index;
     this.local = { address: options.host, port: options.port };
     this.advertised = options.advertised ?? this.local;
-    this.#socket = openUdpSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
+    this.#isIPv6 = isIPv6(options.host);
+    this.#socket = openUdpSocket(this.#isIPv6 ? 'udp6' : 'udp4');
   }
 
   /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
@@ -61,20 +63,25 @@ export class UdpListener {
     return new UdpFlow(this, remote.address, remote.port);
   }
 
+  /** True when datagrams can go there from this socket; one on `::` serves IPv4 too. */
+  reaches(address: string): boolean {
+    return isIPv6(address) === this.#isIPv6 || this.local.address === '::';
+  }
+
   /** The flow that an id of the form `u<listener>-<address hex>-<port>` names. */
   flowOf(id: string): Flow | undefined {
     const [, hex = '', port = ''] = id.split('-');
     const address = addressFromHex(hex);
     if (address === undefined || !/^\d{1,5}$/.test(port)) return undefined;
-    if (Number(port) < 1 || Number(port) > 65_535 || isIPv6(address) !== isIPv6(this.local.address))
-      return undefined;
+    if (Number(port) < 1 || Number(port) > 65_535 || !this.reaches(address)) return undefined;
     return new UdpFlow(this, address, Number(port));
   }
 
   send(message: string, address: string, port: number): boolean {
     if (!this.open) return false;
     this.#options.counters.datagramsOut += 1;
-    sendDatagram(this.#socket, message, port, address);
+    const mapped = this.#isIPv6 && !address.includes(':');
+    sendDatagram(this.#socket, message, port, mapped ? `::ffff:${address}` : address);
     return true;
   }
 

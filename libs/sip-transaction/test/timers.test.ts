@@ -26,10 +26,10 @@ describe('RFC 3261 table 4: timers are a function of the transport', () => {
   });
 
   it('§17.1.1.2: timer A doubles without limit, E and G stop at T2', () => {
-    const { next } = timersFor('udp');
+    const timers = timersFor('udp');
     const sequence = (timer: TimerName): number[] => {
       const values = [500];
-      while (values.length < 7) values.push(next(timer, values.at(-1) ?? 0));
+      while (values.length < 7) values.push(timers.next(timer, values.at(-1) ?? 0));
       return values;
     };
     expect(sequence('A')).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000]);

@@ -20,7 +20,7 @@ export interface InnerServerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   /** A request from inside. `reply` takes a whole response and may be called at any later time; `peer` is host:port. */
-  onRequest(request: SipRequest, reply: (message: string) => void, peer: string): void;
+  readonly onRequest: (request: SipRequest, reply: (message: string) => void, peer: string) => void;
   readonly limits?: Partial<InnerServerLimits>;
   readonly log?: NetLog;
 }

@@ -14,7 +14,7 @@ import type { ParseProblem } from '../problem.ts';
 import { LIMITS } from './limits.ts';
 
 /** Numbers kept for each line: see the accessors of `LineIndex`. */
-const STRIDE = 5;
+const STRIDE = 6;
 /** Set beside the header number when the value is folded. */
 const FOLDED = 0x100;
 
@@ -59,7 +59,7 @@ export class LineIndex {
   }
   /** Past the CRLF of the line. */
   end(line: number): number {
-    return line + 1 < this.count ? this.start(line + 1) : this.headEnd;
+    return this.marks[line * STRIDE + 5] ?? 0;
   }
   /** The first line of header `id`, at or after `from`; -1 when there is none. */
   find(id: number, from = 0): number {
@@ -150,6 +150,7 @@ export function indexLines(raw: string, at: number): Indexed {
       scratch[used + 2] = nameEnd;
       scratch[used + 3] = skipBlank(valueAt, i);
       scratch[used + 4] = trimBlank(valueAt, i);
+      scratch[used + 5] = end;
       used += STRIDE;
     }
     start = end;

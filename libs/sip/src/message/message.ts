@@ -7,7 +7,7 @@ import { readCredentials } from '../headers/credentials.ts';
 import type { DigestCredentials } from '../headers/credentials.ts';
 import { MALFORMED_EXPIRES, MAX_DELTA_SECONDS, readContact, readNameAddr } from '../headers/name-addr.ts';
 import type { Contact, NameAddr } from '../headers/name-addr.ts';
-import { headerId } from '../headers/registry.ts';
+import { headerId, headerName } from '../headers/registry.ts';
 import {
   readCSeq,
   readCallId,
@@ -20,7 +20,7 @@ import type { CSeq, EventHeader, MediaRange } from '../headers/simple.ts';
 import { readVia } from '../headers/via.ts';
 import type { Via } from '../headers/via.ts';
 import { flaw, good } from '../problem.ts';
-import type { ParseProblem, Read } from '../problem.ts';
+import type { Flawed, ParseProblem, Read } from '../problem.ts';
 import { LIMITS } from './limits.ts';
 import { lineName, tooLarge } from './line-index.ts';
 import type { LineIndex } from './line-index.ts';
@@ -244,21 +244,19 @@ export abstract class SipMessage {
     return -1;
   }
 
-  private located(
-    problem: ParseProblem,
-    line: number,
-    id: number,
-  ): { readonly ok: false; readonly error: ParseProblem } {
+  /** The problem with its header, and its place in the message: in a folded value, the value's. */
+  private located(problem: ParseProblem, line: number): Flawed {
     const { index, raw } = this;
-    // in a folded value the offset is that of the unfolded text, so that the place is the value's
     const at = index.folded(line) ? index.valueStart(line) : problem.at;
-    return { ok: false, error: { ...problem, at, header: lineName(raw, index, line) || String(id) } };
+    return { ok: false, error: { ...problem, at, header: lineName(raw, index, line) } };
   }
 
-  private missing(id: number): { readonly ok: false; readonly error: ParseProblem } {
-    const header = id === ID.via ? 'via' : Object.entries(ID).find(([, value]) => value === id)?.[0];
-    const { error } = flaw('header-missing', this.index.headEnd, `no ${header ?? 'such'} header`);
-    return { ok: false, error: { ...error, header } };
+  private missing(id: number): Flawed {
+    const header = headerName(id);
+    return {
+      ok: false,
+      error: { ...flaw('header-missing', this.index.headEnd, `no ${header}`).error, header },
+    };
   }
 
   private readLine<T>(line: number, read: Reader<T>): Read<T> {
@@ -278,7 +276,7 @@ export abstract class SipMessage {
     const line = this.index.find(id);
     if (line < 0) return this.missing(id);
     const outcome = this.readLine(line, read);
-    return outcome.ok ? outcome : this.located(outcome.error, line, id);
+    return outcome.ok ? outcome : this.located(outcome.error, line);
   }
 
   /** The only value of a header that must be there. */
@@ -286,9 +284,9 @@ export abstract class SipMessage {
     const line = this.index.find(id);
     if (line < 0) return this.missing(id);
     const outcome = this.readLine(line, read);
-    if (!outcome.ok) return this.located(outcome.error, line, id);
+    if (!outcome.ok) return this.located(outcome.error, line);
     if (outcome.next === this.index.valueEnd(line)) return outcome;
-    return this.located(flaw('value-repeated', outcome.next, 'more than one value').error, line, id);
+    return this.located(flaw('value-repeated', outcome.next, 'more than one value').error, line);
   }
 
   private optional<T>(id: number, read: Reader<T>): Parsed<T | undefined> {
@@ -309,13 +307,12 @@ export abstract class SipMessage {
       if (at >= end && id === ID.accept) continue;
       for (;;) {
         const outcome = read(text, at, end);
-        if (!outcome.ok) return this.located(outcome.error, line, id);
-        if (values.length >= limit)
-          return { ok: false, error: tooLarge(limitCode, index.start(line), 'the list', limit) };
+        if (!outcome.ok) return this.located(outcome.error, line);
+        if (values.length >= limit) return this.located(tooLarge(limitCode, at, 'the list', limit), line);
         values.push(outcome.value);
         if (outcome.next >= end) break;
         if (text.charCodeAt(outcome.next) !== COMMA) {
-          return this.located(flaw('list', outcome.next, 'neither the end nor a comma').error, line, id);
+          return this.located(flaw('list', outcome.next, 'neither the end nor a comma').error, line);
         }
         at = skipLws(outcome.next + 1, end);
       }
@@ -337,7 +334,7 @@ export abstract class SipMessage {
       if (this.raw.charCodeAt(at) !== STAR || index.valueEnd(line) !== at + 1) continue;
       if (line === first && index.find(ID.contact, line + 1) < 0) return WILDCARD;
       // RFC 3261 §10.2.2: "*" stands alone
-      return this.located(flaw('contact-wildcard', at, '"*" beside another Contact').error, line, ID.contact);
+      return this.located(flaw('contact-wildcard', at, '"*" beside another Contact').error, line);
     }
     const list = this.list(ID.contact, readContact, LIMITS.contacts, 'too-many-contacts');
     return list.ok ? good({ kind: 'list', contacts: list.value } as const, 0) : list;
@@ -347,7 +344,7 @@ export abstract class SipMessage {
     const found: DigestCredentials[] = [];
     for (let line = this.index.find(id); line >= 0; line = this.index.find(id, line + 1)) {
       const outcome = this.readLine(line, readCredentials);
-      if (!outcome.ok) return this.located(outcome.error, line, id);
+      if (!outcome.ok) return this.located(outcome.error, line);
       if (outcome.value !== undefined) found.push(outcome.value);
     }
     return good(found, 0);

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Packages resolve to their TypeScript source, so that a test never sees a stale build. */
-const source = { conditions: ['@rollcall/source', 'module', 'node', 'import', 'default'] };
+const source = { conditions: ['@rollcall/source', 'node', 'import', 'default'] };
 const shared = { resolve: source, ssr: { resolve: source } };
 
 export default defineConfig({

@@ -46,15 +46,15 @@ export class EventForwarder {
   }
 }
 
-/** The realm a client is challenged for: that of the domain it writes to, else that of the domain it says it is from. */
+/**
+ * The realm a client is challenged for: that of the domain it says it is from, because it has credentials there, else that of
+ * the domain it writes to.
+ */
 export function realmOf(transaction: ServerTransaction, domains: DomainTable): string | undefined {
-  const { request } = transaction;
-  const uri = request.uri();
-  if (uri.ok && uri.value.kind === 'sip') {
-    const domain = domains.get(uri.value.host);
-    if (domain !== undefined) return domain.realm;
-  }
-  return fromRealm(transaction, domains);
+  const realm = fromRealm(transaction, domains);
+  if (realm !== undefined) return realm;
+  const uri = transaction.request.uri();
+  return uri.ok && uri.value.kind === 'sip' ? domains.get(uri.value.host)?.realm : undefined;
 }
 
 /** The realm of the domain in From, when that is one of ours. */

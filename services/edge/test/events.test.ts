@@ -88,6 +88,16 @@ describe('SUBSCRIBE and PUBLISH', () => {
     expect(edge.presence.only.has('record-route')).toBe(false);
   });
 
+  it('R07 a watcher of another domain of ours is asked for the credentials of that domain', async () => {
+    const edge = await withAlice();
+    const from = (host: string): string | undefined =>
+      edge
+        .send(draft({ method: 'SUBSCRIBE', uri: BOB, from: `<sip:x@${host}>` }))
+        .answer.header('www-authenticate');
+    expect(from('other.test')).toContain('realm="other.test"');
+    expect(from('anonymous.invalid')).toContain('realm="example.test"');
+  });
+
   it('R11 a resource of another domain is refused', async () => {
     const edge = await withAlice();
     expect(

@@ -173,7 +173,7 @@ describe.each([
       draft({
         method: 'INFO',
         uri: 'sip:alice@10.255.0.9:5060',
-        to: `${call.header('from') ?? ''}`,
+        to: call.header('from') ?? '',
         headers: routes.join(''),
       }),
     );

@@ -67,7 +67,7 @@ export class CallProxy {
       this.#toFlow(transaction, routing, NO_IDENTITY);
       return;
     }
-    const realm = fromRealm(transaction, deps.domains) ?? realmOf(transaction, deps.domains);
+    const realm = realmOf(transaction, deps.domains);
     if (realm === undefined)
       deps.replies.refuse(transaction, deps.domains.ready ? 'foreignDomain' : 'storeAway');
     else deps.authenticator.authenticate(transaction, realm, 'proxy', this.#proved);

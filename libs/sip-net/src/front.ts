@@ -11,12 +11,13 @@ import type {
 } from '@rollcall/sip-transaction';
 import { type FrontCounters, zeroCounters } from './counters.ts';
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
-import { isTooLarge, refusalOf } from './refusal.ts';
+import { isTooLarge, refuse } from './refusal.ts';
 import { TransactionRunner } from './runner.ts';
 import { type NetLog, type RunnerContext, silentLog } from './runner-context.ts';
 import { StreamTable, type StreamUser } from './stream-table.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { UdpListener } from './udp-listener.ts';
+import type { SiblingFlow } from './via-source.ts';
 
 export interface ListenerOptions {
   readonly transport: 'udp' | 'tcp';
@@ -68,6 +69,10 @@ class Front implements NativeFront, StreamUser {
   readonly #wheel: TimerWheel;
   readonly #udp: UdpListener[] = [];
   readonly #streams: StreamTable;
+  readonly #sibling: SiblingFlow = (flow, port) => {
+    const listener = this.#udp.find(({ local }) => local === flow.local);
+    return listener?.flowTo({ address: flow.remote.address, port }) ?? flow;
+  };
   #runner: TransactionRunner | undefined;
   #user: FrontUser | undefined;
   #interval: NodeJS.Timeout | undefined;
@@ -113,7 +118,7 @@ class Front implements NativeFront, StreamUser {
       log: this.#log,
       user,
     };
-    this.#runner = new TransactionRunner(context, (flow, port) => this.#siblingFlow(flow, port));
+    this.#runner = new TransactionRunner(context, this.#sibling);
     try {
       for (const listener of this.#options.listeners) await this.#listen(listener);
     } catch (error) {
@@ -195,11 +200,6 @@ class Front implements NativeFront, StreamUser {
     this.#udp.push(listener);
   }
 
-  #siblingFlow(flow: Flow, port: number): Flow {
-    const listener = this.#udp.find(({ local }) => local === flow.local);
-    return listener?.flowTo({ address: flow.remote.address, port }) ?? flow;
-  }
-
   /** One whole message, as far as the transport can tell. */
   #receive(raw: string, flow: Flow): void {
     try {
@@ -228,21 +228,13 @@ class Front implements NativeFront, StreamUser {
     else this.#refuse({ ...problem, request: message }, flow);
   }
 
-  /** Refuses a malformed request; without state, and to its source (RFC 3261 §8.2.7). */
   #refuse(problem: ParseProblem, flow: Flow, head?: string): void {
     if (isTooLarge(problem)) this.counters.tooLarge += 1;
-    const refusal = refusalOf(problem, flow, head);
-    this.#log.debug(
-      { code: problem.code, at: problem.at, flow: flow.id, answered: refusal !== undefined },
-      'malformed message',
-    );
-    if (refusal === undefined) {
-      this.counters.malformedDropped += 1;
-      return;
-    }
-    this.counters.malformedRefused += 1;
-    flow.send(refusal);
-    if (head === undefined && flow.reliable && isTooLarge(problem)) {
+    const answered = refuse(problem, flow, this.#sibling, head);
+    if (answered) this.counters.malformedRefused += 1;
+    else this.counters.malformedDropped += 1;
+    this.#log.debug({ code: problem.code, at: problem.at, flow: flow.id, answered }, 'malformed message');
+    if (answered && head === undefined && flow.reliable && isTooLarge(problem)) {
       this.counters.closedFraming += 1;
       flow.close('message too large');
     }

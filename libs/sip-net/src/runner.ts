@@ -22,7 +22,7 @@ import { InviteServerTransaction, type InviteServerOwner } from './invite-server
 import { NonInviteServerTransaction, type NonInviteServerOwner } from './non-invite-server.ts';
 import type { RunnerContext } from './runner-context.ts';
 import { newToken } from './tokens.ts';
-import { answer, responsePort } from './via-source.ts';
+import { answer, replyFlow, type SiblingFlow } from './via-source.ts';
 
 /** RFC 3261 §21.5.4: how long a client that met a full table is asked to stay away, seconds. */
 const RETRY_AFTER_S = 5;
@@ -43,17 +43,16 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
   readonly #invites = new Map<string, InviteServerTransaction>();
   readonly #statelessInvites: BoundedMap<string, true>;
   readonly #clients = new Map<string, ClientTransaction>();
-  readonly #flowTo: (flow: Flow, port: number) => Flow;
+  readonly #sibling: SiblingFlow;
 
-  /** @param flowTo another UDP port at the address of a flow, for clients without rport. */
-  constructor(context: RunnerContext, flowTo: (flow: Flow, port: number) => Flow) {
+  constructor(context: RunnerContext, sibling: SiblingFlow) {
     this.#context = context;
     this.#completed = new CompletedRing(
       context.limits.maxCompletedTransactions,
       context.limits.maxCompletedBytes,
     );
     this.#statelessInvites = new BoundedMap(context.limits.maxStatelessInvites);
-    this.#flowTo = flowTo;
+    this.#sibling = sibling;
   }
 
   get sizes(): { pending: number; completed: number; invites: number; clients: number } {
@@ -298,9 +297,7 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
   }
 
   #replyFlow(request: SipRequest, flow: Flow): Flow {
-    if (flow.reliable) return flow;
-    const port = responsePort(request, flow);
-    return port === flow.remote.port ? flow : this.#flowTo(flow, port);
+    return replyFlow(request, flow, this.#sibling);
   }
 
   /** The last net under the user's own error handling: one request may fail, the process goes on. */

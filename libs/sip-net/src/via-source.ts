@@ -14,15 +14,20 @@ export function viaWithSource(request: SipRequest, flow: Flow): string | undefin
   return via.ok ? viaFrom(via.value, flow.remote.address, flow.remote.port) : undefined;
 }
 
+/** Another port at the address of a flow. */
+export type SiblingFlow = (flow: Flow, port: number) => Flow;
+
 /**
- * The port at the source address that responses go to over an unreliable transport: the source port when the client
- * asked for `rport` (RFC 3581 §4), otherwise the port of its sent-by or 5060 (RFC 3261 §18.2.2). A `maddr` is not
- * followed: it would let anybody aim our responses at a third party.
+ * The flow that the responses to a request take (RFC 3261 §18.2.2): the one it came on; but over an unreliable transport, for a
+ * client that did not ask for `rport` (RFC 3581 §4), the port of its sent-by or 5060 at the source address. A `maddr`
+ * is not followed: it would let anybody aim our responses at a third party.
  */
-export function responsePort(request: SipRequest, flow: Flow): number {
+export function replyFlow(request: SipRequest, flow: Flow, sibling: SiblingFlow): Flow {
+  if (flow.reliable) return flow;
   const via = request.topVia();
-  if (!via.ok || via.value.rport !== undefined) return flow.remote.port;
-  return via.value.port ?? DEFAULT_SIP_PORT;
+  if (!via.ok || via.value.rport !== undefined) return flow;
+  const port = via.value.port ?? DEFAULT_SIP_PORT;
+  return port === flow.remote.port ? flow : sibling(flow, port);
 }
 
 export type AnswerOptions = Omit<RespondOptions, 'topVia'>;

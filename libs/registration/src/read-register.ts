@@ -135,7 +135,8 @@ function readAor(request: SipRequest, domain: string, domains: DomainNames): Rea
   if (!to.ok) return malformed(to.error);
   const aor = canonicalAor(to.value.uri, { domainAliases: domains.aliases, telDomain: domain });
   if (!aor.ok) {
-    const label = aor.error.code === 'bad-escape' ? 'malformed' : 'aor-outside-domain';
+    // RFC 4475 §3.3.4: a To of another scheme is 400; one that could be ours and is not is 404.
+    const label = aor.error.code === 'no-user' ? 'aor-outside-domain' : 'malformed';
     return err(refuse(label, aor.error.detail));
   }
   if (aorDomain(aor.value) !== domain)

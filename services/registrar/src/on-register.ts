@@ -79,7 +79,8 @@ export class RegisterHandler {
       return;
     }
     const problem = checkRequest(request, STREAM);
-    if (problem !== undefined) {
+    // A tel To is an AoR like any other here (RFC 3966 §5); other schemes are refused when the To is read.
+    if (problem !== undefined && problem.code !== TO_SCHEME) {
       this.#refuse(request, reply, { label: 'malformed', detail: problem.detail, status: problem.status });
       return;
     }
@@ -271,3 +272,4 @@ export class RegisterHandler {
 }
 
 const STREAM = { stream: true };
+const TO_SCHEME = 'to-scheme';

@@ -12,6 +12,9 @@ let folder: string;
 let child: ChildProcess | undefined;
 beforeAll(async () => {
   system = await TestSystem.start({ env: { edge: { ROLLCALL_DIGEST_ALGORITHMS: 'MD5' } } });
+  // sipsak takes the host that it sends to for the domain.
+  const { domains } = (await system.store()).users;
+  await domains.put({ name: system.domain, aliases: ['127.0.0.1'] });
   folder = mkdtempSync(join(tmpdir(), 'rollcall-phones-'));
 });
 afterEach(() => {
@@ -33,17 +36,17 @@ describe('sipsak', () => {
   it('registers with digest, and the binding shows (R01, R02, A01)', async () => {
     const { host, port } = system.sip('udp');
     const contact = 'sip:bob@127.0.0.1:5099';
-    const args = [
-      '-U',
-      '-C',
-      contact,
+    const who = [
       '-s',
-      `sip:${BOB.user}@${system.domain}`,
+      `sip:${BOB.user}@${host}`,
+      '-u',
+      BOB.user,
       '-a',
       BOB.password,
       '-p',
       `${host}:${port}`,
     ];
+    const args = ['-U', '-C', contact, ...who, '-i'];
     const ran = await run('sipsak', [...args, '-x', '300', '-H', '127.0.0.1', '-vv']);
     expect(ran.code, ran.output).toBe(0);
     const shown = await system.admin.bindings(`sip:${BOB.user}@${system.domain}`);

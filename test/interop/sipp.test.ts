@@ -20,7 +20,8 @@ beforeAll(async () => {
   system = await TestSystem.start({
     accounts,
     replicas: { registrar: 2, presence: 2 },
-    env: { edge: { ROLLCALL_DIGEST_ALGORITHMS: 'MD5' } },
+    // Its digest uri is one for all users, so that it names the domain and not each Request-URI.
+    env: { edge: { ROLLCALL_DIGEST_ALGORITHMS: 'MD5', ROLLCALL_DIGEST_URI: 'served' } },
   });
   folder = mkdtempSync(join(tmpdir(), 'rollcall-sipp-'));
   const rows = accounts.map(
@@ -45,6 +46,8 @@ async function sipp(name: string, transport: 'udp' | 'tcp', port: number): Promi
       ...['-i', '127.0.0.1', '-p', String(port), '-m', String(USERS), '-l', '10', '-r', '20'],
       ...[
         '-nostdin',
+        '-auth_uri',
+        system.domain,
         '-trace_err',
         '-error_file',
         join(folder, `${name}-${transport}.err`),

@@ -52,7 +52,7 @@ export function readCorpus(): CorpusRow[] {
 function streamStatuses(text: string, udp: readonly string[]): readonly string[] {
   if (/^(no answer|stream: no CRLFCRLF)/.test(text)) return [];
   const [status] = /^\d{3}/.exec(text) ?? [];
-  // dblreq: the INVITE behind the REGISTER is answered by itself.
-  if (text.startsWith('two messages')) return [...udp, '404', '405', '407', '480', '501'];
+  // dblreq: the INVITE behind the REGISTER is answered by itself; it has no Contact, which may be 400.
+  if (text.startsWith('two messages')) return [...udp, '400', '404', '405', '407', '480', '501'];
   return status === undefined ? udp : [status];
 }

@@ -226,7 +226,7 @@ describe.each(TRANSPORTS)('SUBSCRIBE over %s', (transport) => {
 
 describe('SUBSCRIBE and time', () => {
   it('S06 not refreshed: NOTIFY terminated at the end, and a re-SUBSCRIBE gets 481', async () => {
-    const brief = await TestSystem.start({ env: { presence: { ROLLCALL_SUBSCRIPTION_MIN_EXPIRES: '1' } } });
+    const brief = await TestSystem.start({ env: { presence: { ROLLCALL_SUBSCRIPTION_MIN: '1' } } });
     try {
       const phone = await brief.phone({ user: 'alice', password: 'alice-secret' });
       const subscription = new Subscription(phone, { event: 'reg' });

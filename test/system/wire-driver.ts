@@ -39,6 +39,8 @@ function sipUser(aor: string): { user: string; domain: string } | undefined {
 export function notOverTheWire(scenario: Scenario): string | undefined {
   for (const step of scenario.steps) {
     if (step.kind !== 'register') continue;
+    if (step.fields.headers.some((header) => /^Path:/i.test(header)))
+      return 'a Path from outside is removed by the edge (E14)';
     if (step.fields.identity === undefined) return 'nobody is challenged before the registrar sees it';
     if (sipUser(step.fields.identity) === undefined) return 'the identity is not one that a phone logs in as';
   }

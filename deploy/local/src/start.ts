@@ -82,7 +82,8 @@ async function bringUp(root: string, args: StartArgs, running: Running): Promise
   await refuseBusyPorts(plan, ownRedis ? redisPort : undefined);
   if (ownRedis) running.redis = await ownInstance(root, folder, redisPort);
   else await refuseMissingRedis(redisUrl);
-  await createUsers(redisUrl, DEMO_DOMAIN, accounts(args.users));
+  // Phones that cannot be told an outbound proxy take the address for the domain.
+  await createUsers(redisUrl, DEMO_DOMAIN, accounts(args.users), [host]);
   running.system = new System(plan, {
     root,
     folder: join(folder, 'logs'),

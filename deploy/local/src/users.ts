@@ -27,15 +27,16 @@ export function* numberedAccounts(count: number): Generator<Account> {
   }
 }
 
-/** Stores the domain and its users; only hashes of the passwords leave this process. */
+/** Stores the domain, with other names that mean it, and its users; only hashes of the passwords leave this process. */
 export async function createUsers(
   redisUrl: string,
   domain: string,
   accounts: Iterable<Account>,
+  aliases: readonly string[] = [],
 ): Promise<number> {
   const store = await connectStore({ url: redisUrl });
   try {
-    await store.users.domains.put({ name: domain });
+    await store.users.domains.put({ name: domain, aliases });
     return await putAll(store.users, domain, accounts);
   } finally {
     await store.close();

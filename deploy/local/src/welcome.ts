@@ -34,7 +34,8 @@ Try next
   baresip, in ~/.baresip/accounts:
     <sip:alice@${DEMO_DOMAIN}>;auth_user=alice;auth_pass=alice-secret;outbound="sip:${proxy}"
   sipsak:
-    sipsak -U -C sip:alice@127.0.0.1:5099 -s sip:alice@${DEMO_DOMAIN} -a alice-secret -p ${proxy} -x 300
+    sipsak -U -i -C sip:alice@127.0.0.1:5099 -s sip:alice@${first.host} -u alice -a alice-secret -p ${proxy} -x 300
+    (sipsak and SIPp know MD5 only: start with ROLLCALL_DIGEST_ALGORITHMS=MD5 in the environment)
   Who is registered:
     curl -H 'Authorization: Bearer ${token}' ${url}/v1/aors/sip:alice@${DEMO_DOMAIN}/bindings
   Watch it live:

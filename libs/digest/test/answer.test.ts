@@ -16,8 +16,7 @@ const GOOD = {
 function check(change: Record<string, string | undefined>, kind: string): void {
   const params = new Map<string, string>();
   const wanted: Record<string, string | undefined> = { ...GOOD, ...change };
-  for (const [name, value] of Object.entries(wanted))
-    if (value !== undefined) params.set(name, value);
+  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) params.set(name, value);
   expect(readAnswer(params).kind).toBe(kind);
 }
 

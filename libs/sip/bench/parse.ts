@@ -1,7 +1,7 @@
 /**
  * Speed of the parser on the messages of one registration.
  *
- *   node --import tsx --conditions=@rollcall/source libs/sip/bench/parse.ts [seconds per row]
+ *   node --import tsx --conditions=@rollcall/source libs/sip/bench/parse.ts [seconds per row] [one row]
  *
  * Prints messages per second and microseconds for each row; `read` is the row of the requirement: a REGISTER of about
  * 800 octets with Via, To, From, Call-ID, CSeq, Contact and Authorization all read typed.
@@ -115,6 +115,7 @@ const rows: readonly (readonly [string, (raw: string) => void])[] = [
 ];
 
 const seconds = Number(process.argv[2] ?? '2');
+const only = process.argv[3];
 /** CPU seconds of this process: "on one core", whatever else the machine does. */
 const clock = (): number => {
   const { user, system } = process.cpuUsage();
@@ -136,6 +137,7 @@ function run(step: (raw: string) => void, duration: number): number {
 
 console.log(`one REGISTER: ${String(size)} octets; node ${process.version}`);
 for (const [name, step] of [['copy', (raw: string) => void (sink += raw.length)] as const, ...rows]) {
+  if (only !== undefined && only !== name) continue;
   run(step, seconds / 2);
   const rate = run(step, seconds);
   console.log(

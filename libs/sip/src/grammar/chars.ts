@@ -29,8 +29,6 @@ export const WORD = 1 << 9;
 export const VALUE = 1 << 10;
 /** qdtext: what stands unescaped in a quoted-string; HTAB and SP are its LWS */
 export const QDTEXT = 1 << 11;
-/** unreserved = alphanum / mark */
-export const UNRESERVED = 1 << 12;
 /** digits, "*", "#", hex letters and visual separators of a telephone number (RFC 3966 §3) */
 export const PHONE = 1 << 13;
 
@@ -38,11 +36,9 @@ export const PHONE = 1 << 13;
 export const WSP = 1 << 14;
 /** What may stand between angle brackets: everything visible but ">" */
 export const BRACKETED = 1 << 15;
-/** What a header value may hold besides folds and quoted-pairs: everything but control characters, and HTAB */
-export const FIELD = 1 << 16;
 
 /** The classes of each octet; for the loops that look at every octet of a message. */
-export const CLASSES = new Uint32Array(256);
+export const CLASSES = new Uint16Array(256);
 
 function mark(flag: number, characters: string): void {
   for (let i = 0; i < characters.length; i += 1) {
@@ -55,7 +51,6 @@ mark(ALPHA, LETTERS);
 mark(DIGIT, DIGITS);
 mark(HEXDIG, `${DIGITS}abcdefABCDEF`);
 mark(TOKEN, `${LETTERS}${DIGITS}-.!%*_+\`'~`);
-mark(UNRESERVED, LETTERS + DIGITS + MARK);
 mark(USER, `${LETTERS}${DIGITS}${MARK}&=+$,;?/`);
 mark(PASSWORD, `${LETTERS}${DIGITS}${MARK}&=+$,`);
 mark(PARAM, `${LETTERS}${DIGITS}${MARK}[]/:&+$`);
@@ -67,11 +62,10 @@ mark(PHONE, `${DIGITS}abcdefABCDEF*#-.()`);
 for (let code = 0x20; code < 0x100; code += 1) {
   if (code === 0x7f) continue;
   const character = String.fromCharCode(code);
-  mark(FIELD, character);
   if (character !== '"' && character !== '\\') mark(QDTEXT, character);
   if (character !== '>') mark(BRACKETED, character);
 }
-mark(QDTEXT | FIELD, '\t');
+mark(QDTEXT, '\t');
 mark(WSP, ' \t');
 
 /** True when the octet is in one of the classes of `flags`. */
@@ -104,3 +98,9 @@ export const DEL = 0x7f;
 
 /** True for SP and HTAB. */
 export const isWsp = (code: number): boolean => code === SP || code === HTAB;
+
+/** For each octet of a token the same in lower case, 0 for the others: header names are folded while they are scanned. */
+export const FOLDED_TOKEN = new Uint8Array(256);
+for (let code = 0; code < 256; code += 1) {
+  if (isIn(code, TOKEN)) FOLDED_TOKEN[code] = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+}

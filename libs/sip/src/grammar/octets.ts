@@ -7,13 +7,14 @@
  * one such place for all: whoever begins to scan calls `load` first, and no scanner calls anybody else's code.
  */
 
-import { CLASSES } from './chars.ts';
+import { CLASSES, DEL, HTAB } from './chars.ts';
 
 /** Longest text that can be scanned: a head and a body of the largest size (see `LIMITS`), and some room. */
 export const CAPACITY = 160 * 1024;
 
 /** For the loops that look at every octet of a message. */
 export const octets = new Uint8Array(CAPACITY + 8);
+const words = new Int32Array(octets.buffer);
 const view = Buffer.from(octets.buffer);
 const encoder = new TextEncoder();
 const WIDE = /[^\u0000-\u00ff]/;
@@ -49,3 +50,34 @@ export function span(at: number, end: number, flags: number): number {
   while (i < end && ((classes[text[i] ?? 0] ?? 0) & flags) !== 0) i += 1;
   return i;
 }
+
+/**
+ * Offset of the first control character at or after `at`, HTAB not being one. The end of the text is NUL, so that there
+ * always is one.
+ *
+ * Four octets are looked at together: in `w - 0x20202020` the high bit of an octet is set when the octet was below 0x20, and
+ * `& ~w` takes out those of 0x80 and more; likewise for DEL, which is the octet that `^ 0x7f` makes zero.
+ */
+export function nextControl(at: number): number {
+  const text = octets;
+  const fours = words;
+  let i = at;
+  for (;;) {
+    while ((i & 3) !== 0) {
+      if (isControl(text[i] ?? 0)) return i;
+      i += 1;
+    }
+    for (;;) {
+      const w = fours[i >> 2] ?? 0;
+      const x = w ^ 0x7f7f7f7f;
+      if (((((w - 0x20202020) & ~w) | ((x - 0x01010101) & ~x)) & HIGH_BITS) !== 0) break;
+      i += 4;
+    }
+    if (isControl(text[i] ?? 0)) return i;
+    i += 1;
+  }
+}
+
+const HIGH_BITS = 0x80808080 | 0;
+
+const isControl = (code: number): boolean => (code < 0x20 && code !== HTAB) || code === DEL;

@@ -4,6 +4,7 @@
  *
  * Fields with a parser of their own say so in `grammar`; the typed accessors of a message use the same function.
  */
+import { FOLDED_TOKEN } from '../grammar/chars.ts';
 import { octets } from '../grammar/octets.ts';
 
 /** What is known of one header field. */
@@ -117,8 +118,8 @@ export const SINGLE_BITS: number = ROWS.reduce(
   0,
 );
 
-// Names are found by a hash that the line index computes while it checks that a name is a token. Case is folded
-// by OR 0x20, which is exact for letters and harmless for the rest: a candidate is compared before it counts.
+// Names are found by a hash that the line index computes while it checks that a name is a token; what the hash finds
+// is compared before it counts.
 const SLOTS = 1024;
 /** Longest name that is looked up. */
 const NAME_ROOM = 32;
@@ -127,9 +128,8 @@ const slotIds = new Uint8Array(SLOTS);
 const slotLengths = new Uint8Array(SLOTS);
 const slotNames = new Uint8Array(SLOTS * NAME_ROOM);
 
-/** One step of the hash of a header name. */
-export const hashStep = (hash: number, code: number): number =>
-  (Math.imul(hash, 31) + (code | 0x20)) & 0xfffff;
+/** One step of the hash of a header name in lower case. */
+export const hashStep = (hash: number, code: number): number => ((hash << 5) - hash + code) | 0;
 
 function enter(name: string, id: number): void {
   let hash = 0;
@@ -160,6 +160,7 @@ export function findHeader(at: number, end: number, hash: number): number {
 function isNamed(at: number, end: number, name: number): boolean {
   const text = octets;
   const names = slotNames;
-  for (let i = 0; at + i < end; i += 1) if (((text[at + i] ?? 0) | 0x20) !== names[name + i]) return false;
+  const folded = FOLDED_TOKEN;
+  for (let i = 0; at + i < end; i += 1) if (folded[text[at + i] ?? 0] !== names[name + i]) return false;
   return true;
 }

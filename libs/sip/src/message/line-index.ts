@@ -6,8 +6,8 @@
  * (RFC 3261 §25.1); a line that begins with SP or HTAB continues the one before (§7.3.1). Control characters are
  * refused, but for those in a quoted-pair (RFC 4475 §3.1.1.2).
  */
-import { octet, octets } from '../grammar/octets.ts';
-import { BACKSLASH, CLASSES, COLON, CR, DEL, FIELD, HTAB, LF, SP, TOKEN, isWsp } from '../grammar/chars.ts';
+import { nextControl, octet, octets } from '../grammar/octets.ts';
+import { BACKSLASH, COLON, CR, DEL, FOLDED_TOKEN, HTAB, LF, SP, isWsp } from '../grammar/chars.ts';
 import { findHeader, hashStep, headerBit, headerName } from '../headers/registry.ts';
 import { flaw } from '../problem.ts';
 import type { ParseProblem } from '../problem.ts';
@@ -26,10 +26,23 @@ export class LineIndex {
   /** Bits of the headers that are there more than once. */
   readonly repeated: number;
   readonly count: number;
+  /** The first thing that is wrong; the index then has the lines that are not. */
+  readonly problem: ParseProblem | undefined;
+  /** 'lf': a line ends with LF alone, and the caller has it put right; 'open': the empty line is missing. */
+  readonly ending: 'lf' | 'open' | 'complete';
   private readonly marks: readonly number[];
 
-  constructor(marks: readonly number[], headEnd: number, seen: number, repeated: number) {
+  constructor(
+    marks: readonly number[],
+    headEnd: number,
+    seen: number,
+    repeated: number,
+    problem: ParseProblem | undefined,
+    ending: LineIndex['ending'],
+  ) {
     this.marks = marks;
+    this.problem = problem;
+    this.ending = ending;
     this.headEnd = headEnd;
     this.seen = seen;
     this.repeated = repeated;
@@ -71,22 +84,12 @@ export class LineIndex {
   }
 }
 
-export interface Indexed {
-  readonly index: LineIndex;
-  /** The first thing that is wrong; the index then has the lines that are not. */
-  readonly problem: ParseProblem | undefined;
-  /** A line ends with LF alone: the caller has it rewritten and indexed anew. */
-  readonly bareLf: boolean;
-  /** The empty line is missing. */
-  readonly open: boolean;
-}
-
 const scratch: number[] = [];
 
 /** Indexes the header lines of the loaded text from offset `at` (after the start line) to the empty line. */
-export function indexLines(raw: string, at: number): Indexed {
+export function indexLines(raw: string, at: number): LineIndex {
   const text = octets;
-  const classes = CLASSES;
+  const folding = FOLDED_TOKEN;
   const length = raw.length;
   let start = at;
   let used = 0;
@@ -95,39 +98,34 @@ export function indexLines(raw: string, at: number): Indexed {
   let problem: ParseProblem | undefined;
   for (;;) {
     if (text[start] === CR && text[start + 1] === LF) break;
-    if (start >= length) return finish(used, start, seen, repeated, problem, false, true);
+    if (start >= length) return finish(used, start, seen, repeated, problem, 'open');
     // header-name = token, *( SP / HTAB ) ":"
     let i = start;
     let hash = 0;
-    let code = text[i] ?? 0;
-    while (((classes[code] ?? 0) & TOKEN) !== 0) {
-      hash = hashStep(hash, code);
+    for (let letter = folding[text[i] ?? 0] ?? 0; letter !== 0; letter = folding[text[i] ?? 0] ?? 0) {
+      hash = hashStep(hash, letter);
       i += 1;
-      code = text[i] ?? 0;
     }
     const nameEnd = i;
-    while (isWsp(code)) {
-      i += 1;
-      code = text[i] ?? 0;
-    }
-    const named = code === COLON && nameEnd > start;
+    while (isWsp(text[i] ?? 0)) i += 1;
+    const named = text[i] === COLON && nameEnd > start;
     if (named) i += 1;
     const valueAt = i;
     // header-value, up to a CRLF that no white space follows
     let folded = 0;
     let broken = -1;
     for (;;) {
-      while (((classes[text[i] ?? 0] ?? 0) & FIELD) !== 0) i += 1;
-      code = text[i] ?? 0;
+      i = nextControl(i);
+      const code = text[i] ?? 0;
       if (code === CR && text[i + 1] === LF) {
         if (!isWsp(text[i + 2] ?? 0)) break;
         folded = FOLDED;
         i += 3;
       } else if (i >= length) {
         const cut = problem ?? flaw('head-truncated', i, 'the message ends within a header line').error;
-        return finish(used, start, seen, repeated, cut, false, true);
+        return finish(used, start, seen, repeated, cut, 'open');
       } else if (code === LF) {
-        return finish(used, start, seen, repeated, problem, true, false);
+        return finish(used, start, seen, repeated, problem, 'lf');
       } else {
         // quoted-pair = "\" (%x00-09 / %x0B-0C / %x0E-7F)
         if (broken < 0 && (text[i - 1] !== BACKSLASH || code === CR)) broken = i;
@@ -156,10 +154,10 @@ export function indexLines(raw: string, at: number): Indexed {
     start = end;
     if (used >= LIMITS.headers * STRIDE && text[start] !== CR) {
       problem ??= tooLarge('too-many-headers', start, 'the header', LIMITS.headers);
-      return finish(used, start, seen, repeated, problem, false, false);
+      return finish(used, start, seen, repeated, problem, 'complete');
     }
   }
-  return finish(used, start, seen, repeated, problem, false, false);
+  return finish(used, start, seen, repeated, problem, 'complete');
 }
 
 /** The first octet of `[at, end)` that is no white space; folds are white space. */
@@ -183,10 +181,9 @@ function finish(
   seen: number,
   repeated: number,
   problem: ParseProblem | undefined,
-  bareLf: boolean,
-  open: boolean,
-): Indexed {
-  return { index: new LineIndex(scratch.slice(0, used), headEnd, seen, repeated), problem, bareLf, open };
+  ending: LineIndex['ending'],
+): LineIndex {
+  return new LineIndex(scratch.slice(0, used), headEnd, seen, repeated, problem, ending);
 }
 
 function lineProblem(raw: string, start: number, nameEnd: number): ParseProblem {

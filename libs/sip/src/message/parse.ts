@@ -8,7 +8,7 @@ import { flaw } from '../problem.ts';
 import type { ParseProblem } from '../problem.ts';
 import { LIMITS } from './limits.ts';
 import { indexLines, tooLarge } from './line-index.ts';
-import type { Indexed } from './line-index.ts';
+import type { LineIndex } from './line-index.ts';
 import { SipRequest } from './request.ts';
 import { SipResponse } from './response.ts';
 
@@ -32,27 +32,27 @@ export function parseMessage(octets: string): Result<SipRequest | SipResponse, P
     lineEnd = raw.indexOf('\n');
   }
   load(raw);
-  let indexed = indexLines(raw, lineEnd + 1);
-  if (indexed.bareLf) {
+  let index = indexLines(raw, lineEnd + 1);
+  if (index.ending === 'lf') {
     raw = withCrLf(raw);
     lineEnd = raw.indexOf('\n');
     load(raw);
-    indexed = indexLines(raw, lineEnd + 1);
+    index = indexLines(raw, lineEnd + 1);
   }
-  if (indexed.open) {
-    raw = `${raw.slice(0, indexed.index.headEnd)}\r\n`;
+  if (index.ending === 'open') {
+    raw = `${raw.slice(0, index.headEnd)}\r\n`;
     load(raw);
   }
   return raw.startsWith('SIP/') || spells(0, 4, 'sip/')
-    ? readResponse(raw, lineEnd - 1, indexed)
-    : readRequest(raw, lineEnd - 1, indexed);
+    ? readResponse(raw, lineEnd - 1, index)
+    : readRequest(raw, lineEnd - 1, index);
 }
 
 const tooLong = err(tooLarge('message-too-large', 0, 'the message', CAPACITY));
 
-function sizeProblem(raw: string, indexed: Indexed): ParseProblem | undefined {
-  if (indexed.problem !== undefined) return indexed.problem;
-  const { headEnd } = indexed.index;
+function sizeProblem(raw: string, index: LineIndex): ParseProblem | undefined {
+  if (index.problem !== undefined) return index.problem;
+  const { headEnd } = index;
   if (headEnd > LIMITS.headBytes) return tooLarge('head-too-large', 0, 'the head', LIMITS.headBytes);
   if (raw.length - headEnd - 2 <= LIMITS.bodyBytes) return undefined;
   // RFC 3261 §21.4.11: the body is larger than the server is willing to process
@@ -60,7 +60,7 @@ function sizeProblem(raw: string, indexed: Indexed): ParseProblem | undefined {
 }
 
 /** Request-Line = Method SP Request-URI SP SIP-Version CRLF */
-function readRequest(raw: string, end: number, indexed: Indexed): Result<SipRequest, ParseProblem> {
+function readRequest(raw: string, end: number, index: LineIndex): Result<SipRequest, ParseProblem> {
   const methodEnd = scanToken(0, end);
   if (methodEnd < 0 || raw.charCodeAt(methodEnd) !== SP) {
     return flaw('start-line', Math.max(methodEnd, 0), 'a request begins with a method and one space');
@@ -68,8 +68,8 @@ function readRequest(raw: string, end: number, indexed: Indexed): Result<SipRequ
   const uriStart = methodEnd + 1;
   let uriEnd = uriStart;
   while (uriEnd < end && raw.charCodeAt(uriEnd) > SP) uriEnd += 1;
-  const request = new SipRequest(raw, indexed.index, raw.slice(0, methodEnd), raw.slice(uriStart, uriEnd));
-  const problem = versionProblem(raw, uriStart, uriEnd, end) ?? sizeProblem(raw, indexed);
+  const request = new SipRequest(raw, index, raw.slice(0, methodEnd), raw.slice(uriStart, uriEnd));
+  const problem = versionProblem(raw, uriStart, uriEnd, end) ?? sizeProblem(raw, index);
   return problem === undefined ? ok(request) : err({ ...problem, request });
 }
 
@@ -94,15 +94,13 @@ function versionProblem(
 }
 
 /** Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF */
-function readResponse(raw: string, end: number, indexed: Indexed): Result<SipResponse, ParseProblem> {
+function readResponse(raw: string, end: number, index: LineIndex): Result<SipResponse, ParseProblem> {
   if (!spells(0, 8, 'sip/2.0 ')) return flaw('version', 0, 'a response of another version than SIP/2.0', 505);
   // extension-code = 3DIGIT; RFC 4475 §3.1.2.19: a code past 699 is dropped
   const status = raw.charCodeAt(11) === SP && end > 11 ? readDigits(8, 11) : -1;
   if (status < 100 || status > 699) return flaw('status-code', 8, 'not a status code of three digits');
-  const problem = sizeProblem(raw, indexed);
-  return problem === undefined
-    ? ok(new SipResponse(raw, indexed.index, status, raw.slice(12, end)))
-    : err(problem);
+  const problem = sizeProblem(raw, index);
+  return problem === undefined ? ok(new SipResponse(raw, index, status, raw.slice(12, end))) : err(problem);
 }
 
 /** RFC 3261 §7.5: CRLF before the start line is ignored. */

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { StoreUnavailable } from '@rollcall/location';
 import { Call } from './call.ts';
 import type { CallEnd, CallOwner, Done, Reply } from './call.ts';
-import { openRedis, openSubscriber } from './connect.ts';
+import { openRedis, openSubscriber, retryDelay } from './connect.ts';
 import type { StoreAddress } from './connect.ts';
 import { Deadlines } from './deadlines.ts';
 import { bulk } from './script.ts';
@@ -275,6 +275,14 @@ export class StoreClient {
     });
     redis.on('close', () => {
       this.#tell({ up: false, reason: this.#lastError });
+    });
+    // ioredis gives up for good when a failover is announced while it is connecting: we never do.
+    redis.on('end', () => {
+      this.#tell({ up: false, reason: this.#lastError });
+      if (this.#closed) return;
+      setTimeout(() => {
+        if (!this.#closed && redis.status === 'end') redis.connect().catch(() => undefined);
+      }, retryDelay(1));
     });
     if (!(redis instanceof Cluster)) guardHandshake(redis);
     else {

@@ -110,12 +110,16 @@ class RunningRegistrar {
   async #openStore(): Promise<Store> {
     const store = await connectStore(redisAddress(this.#config));
     this.#store = store;
+    if (!store.ready()) this.#warnAway('no connection yet');
     store.onStatus((status) => {
       if (status.up) this.#log.info({}, 'the store is there');
-      else if (!this.#draining)
-        this.#log.warn({ reason: status.reason }, 'the store is away, requests get 503');
+      else if (!this.#draining) this.#warnAway(status.reason);
     });
     return store;
+  }
+
+  #warnAway(reason: string): void {
+    this.#log.warn({ reason }, 'the store is away, requests get 503');
   }
 
   #sweep(store: Store): Sweeper {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readArgs, USAGE, type StartArgs } from './args.ts';
 import { playDemo } from './demo.ts';
@@ -160,8 +160,23 @@ function announce(args: StartArgs, { plan, redisUrl, ownRedis }: Up): void {
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-    const parent = process.ppid;
-    const underNpm = process.env['npm_lifecycle_event'] !== undefined;
-    if (underNpm) setInterval(() => process.ppid !== parent && resolve(), PARENT_POLL_MS).unref();
+    if (process.env['npm_lifecycle_event'] === undefined) return;
+    // npm may have put a shell between itself and us: watch both.
+    const parents = ancestry();
+    setInterval(() => {
+      if (ancestry().join() !== parents.join()) resolve();
+    }, PARENT_POLL_MS).unref();
   });
+}
+
+/** Our parent and, where /proc tells, its parent. */
+function ancestry(): number[] {
+  const parent = process.ppid;
+  try {
+    // The command stands in brackets and may hold anything; the parent is the second field behind it.
+    const fields = readFileSync(`/proc/${parent}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
+    return [parent, Number(fields?.[1])];
+  } catch {
+    return [parent];
+  }
 }

@@ -16,8 +16,10 @@
 --      8 JSON of the changes for k
 --      9 traceparent, may be empty
 --     10 number of the shard, for the doorbell
---     11, 12 most entries in changes and in dirty
 -- Reply `committed`, or { `conflict`, record or empty }; nothing is changed by a conflict.
+
+-- Entries kept in each stream: what a reader may be late by.
+local CHANGES_KEPT, DIRTY_KEPT = 1000, 10000
 local record, watchers, due = KEYS[1], KEYS[2], KEYS[3]
 local aor, expected, value = ARGV[1], ARGV[2], ARGV[3]
 local next_expiry, changes = ARGV[5], ARGV[6]
@@ -42,10 +44,10 @@ end
 if changes ~= '' then
   local watched = redis.call('EXISTS', watchers) == 1
   if watched or ARGV[7] ~= '1' then
-    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[11], '*', 'c', changes)
+    redis.call('XADD', KEYS[4], 'MAXLEN', '~', CHANGES_KEPT, '*', 'c', changes)
   end
   if watched then
-    redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[12], '*', 'r', aor, 'p', 'reg', 'k', ARGV[8], 't', ARGV[9])
+    redis.call('XADD', KEYS[5], 'MAXLEN', '~', DIRTY_KEPT, '*', 'r', aor, 'p', 'reg', 'k', ARGV[8], 't', ARGV[9])
     redis.call('PUBLISH', 'rc:bell', ARGV[10])
   end
 end

@@ -19,15 +19,11 @@ import { slotOf } from './slot.ts';
 
 const commitScript = defineScript(new URL('../scripts/commit.lua', import.meta.url), 5);
 const refreshScript = defineScript(new URL('../scripts/refresh.lua', import.meta.url), 2);
-const COMMIT_ARGUMENTS = 12;
+const COMMIT_ARGUMENTS = 10;
 const REFRESH_ARGUMENTS = 3;
 
 /** How long a record outlives its last expiry, so that the sweeper can still tell what expired. The key's own expiry is the net under it. */
 export const RECORD_GRACE_MS = 3_600_000;
-/** Entries kept in a shard's change stream (what a reader may be late by) and in its dirty stream. */
-const CHANGES_KEPT = 1000;
-const DIRTY_KEPT = 10_000;
-
 /** Redis Cluster slot of each shard. */
 export const SHARD_SLOTS: readonly number[] = Array.from({ length: SHARDS }, (_, n) =>
   slotOf(shardKey(n, '')),
@@ -35,8 +31,6 @@ export const SHARD_SLOTS: readonly number[] = Array.from({ length: SHARDS }, (_,
 
 /** Told once, in a later turn, with either. The error is a `StoreUnavailable`, or a bug. */
 export type CommitDone = (error: Error | undefined, outcome: CommitOutcome | undefined) => void;
-
-const limits = bulk(String(CHANGES_KEPT)) + bulk(String(DIRTY_KEPT));
 
 /** Location records in Redis: one for each AoR, changed by compare-and-set in one script and one round trip. */
 export class RedisLocation implements LocationReader, LocationWriter {
@@ -119,8 +113,7 @@ export class RedisLocation implements LocationReader, LocationWriter {
       bulk(onlyRefreshes ? '1' : '') +
       bulk(tell ? changesForPresence(changes) : '') +
       bulk(trace ?? '') +
-      bulk(String(shard)) +
-      limits;
+      bulk(String(shard));
     this.client.runThen(commitScript, SHARD_SLOTS[shard] ?? 0, COMMIT_ARGUMENTS, tail, onReply);
   }
 }

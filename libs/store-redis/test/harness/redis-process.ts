@@ -7,10 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { afterAll } from 'vitest';
 
 const BINARY = process.env['ROLLCALL_REDIS_SERVER'] ?? 'redis-server';
 const START_PATIENCE_MS = 20_000;
 const POLL_MS = 20;
+
+const running = new Set<RedisProcess>();
+
+// A test that fails in the middle leaves its servers behind: the file that used them ends them.
+afterAll(async () => {
+  await Promise.all([...running].map((server) => server.stop()));
+});
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -65,6 +73,7 @@ export class RedisProcess {
       { stdio: 'ignore' },
     );
     this.#child = child;
+    running.add(this);
     const kill = (): void => void child.kill('SIGKILL');
     process.once('exit', kill);
     child.once('exit', () => process.removeListener('exit', kill));
@@ -97,6 +106,7 @@ export class RedisProcess {
 
   /** Ends the process and removes its directory. */
   async stop(): Promise<void> {
+    running.delete(this);
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -182,6 +182,8 @@ export function deliver(
           failures,
           localCseq: subscription.localCseq + 1,
           documents: subscription.documents + 1,
+          // Whoever claims with the state in hand writes its fingerprint here.
+          sent: '',
           until: epochMs(now + policy.claimMs),
         },
       };

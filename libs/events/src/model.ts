@@ -45,7 +45,7 @@ export interface Subscription {
   readonly until: EpochMs;
   /** NOTIFYs that failed since the last that was answered 2xx. */
   readonly failures: number;
-  /** Fingerprint of the state in the last NOTIFY that arrived; empty when the subscriber may have none. */
+  /** Fingerprint of the state in the NOTIFY that arrived last, or is in flight; empty when it is not known to be that. */
   readonly sent: string;
   /** NOTIFYs claimed so far: one less is the `version` of the last document (RFC 3680 §5.1). */
   readonly documents: number;

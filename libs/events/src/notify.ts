@@ -1,6 +1,6 @@
 import type { EpochMs } from '@rollcall/kernel';
-import type { ResourceChange, Subscription } from './model.ts';
-import type { StateView } from './packages/package.ts';
+import type { Subscription } from './model.ts';
+import type { News, StateView } from './packages/package.ts';
 
 export interface NotifyPlan {
   readonly final: boolean;
@@ -15,15 +15,15 @@ const MAX_FORWARDS = 70;
 
 /**
  * The body of the next NOTIFY. A partial document is right only when the one before it arrived; whoever calls knows, and
- * leaves `changes` away otherwise (RFC 6665 §5.3.2).
+ * leaves `news` away otherwise (RFC 6665 §5.3.2).
  */
 export function planNotify(
   claimed: Subscription,
   view: StateView,
   final: boolean,
-  changes: readonly ResourceChange[] | undefined,
+  news: News | undefined,
 ): NotifyPlan {
-  const body = view.write({ type: claimed.accept, version: claimed.documents - 1, changes });
+  const body = view.write({ type: claimed.accept, version: claimed.documents - 1, news });
   return { final, fingerprint: view.fingerprint, contentType: claimed.accept, body };
 }
 

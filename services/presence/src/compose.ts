@@ -106,6 +106,7 @@ class RunningPresence {
     this.#inner?.stopAccepting();
     this.#core?.poller.stop();
     await this.#drain();
+    await this.#core?.worker.flush();
     await this.#inner?.close();
     this.#link?.close();
     await this.#tracing.shutdown();

@@ -3,8 +3,8 @@ import type {
   DeliveryEvent,
   DeliveryPolicy,
   DeliveryStep,
+  News,
   NotifyPlan,
-  ResourceChange,
   StateView,
   StoredSubscription,
   Subscription,
@@ -63,9 +63,9 @@ export class Notifier {
   }
 
   /** Sends the NOTIFY of a claim that stands in the store. */
-  send(stored: StoredSubscription, view: StateView, changes?: readonly ResourceChange[]): void {
+  send(stored: StoredSubscription, view: StateView, news?: News): void {
     const { subscription } = stored;
-    const plan = planNotify(subscription, view, subscription.delivery === 'ending', changes);
+    const plan = planNotify(subscription, view, subscription.delivery === 'ending', news);
     this.#outstanding.set(subscription.id, { stored, plan });
     this.#transmit(subscription, plan, (outcome) => {
       this.#settled(subscription, plan, outcome);

@@ -36,6 +36,7 @@ export class Poller {
 
   #tick(): void {
     if (!this.storeReady()) return;
+    void this.worker.flush();
     this.#turn = (this.#turn + 1) % GROUPS;
     for (let shard = this.#turn; shard < this.store.shards; shard += GROUPS) void this.worker.drain(shard);
     if (this.#turn === 0) {

@@ -7,10 +7,10 @@ import type {
   ShardWork,
   StateSource,
   StateView,
-  StoredSubscription,
+  Subscription,
   SubscriptionId,
 } from '@rollcall/events';
-import type { Clock } from '@rollcall/kernel';
+import type { Clock, EpochMs } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import type { PresenceCounters } from './counters.ts';
 import type { Lanes } from './lanes.ts';
@@ -45,6 +45,8 @@ interface ResourceWork {
   readonly resource: Aor;
   readonly sources: Set<StateSource>;
   readonly changes: ResourceChange[];
+  /** Entries of bindings among them. */
+  commits: number;
   trace: string | undefined;
 }
 
@@ -52,6 +54,8 @@ interface ResourceWork {
 export class ShardWorker {
   readonly #draining = new Set<number>();
   readonly #again = new Set<number>();
+  /** Entries that are done, by shard: taken out of the stream in one go, well before their lease ends. */
+  readonly #finished = new Map<number, string[]>();
   #stopped = false;
 
   constructor(private readonly deps: WorkerDeps) {}
@@ -87,6 +91,13 @@ export class ShardWorker {
     }
   }
 
+  /** Takes what is done out of the streams. Never rejects: what stays is seen again and found to be told. */
+  async flush(): Promise<void> {
+    const all = [...this.#finished];
+    this.#finished.clear();
+    await Promise.allSettled(all.map(([shard, cursors]) => this.deps.store.done(shard, cursors)));
+  }
+
   #isStopped(): boolean {
     return this.#stopped;
   }
@@ -112,73 +123,90 @@ export class ShardWorker {
         done.add(work.resource);
       }),
     );
-    await this.deps.store.done(
-      shard,
-      entries.filter(({ resource }) => done.has(resource)).map(({ cursor }) => cursor),
-    );
+    const finished = this.#finished.get(shard) ?? [];
+    for (const { resource, cursor } of entries) if (done.has(resource)) finished.push(cursor);
+    if (finished.length > 0) this.#finished.set(shard, finished);
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
 
   async #tell(work: ResourceWork): Promise<void> {
-    const ids = await this.deps.store.watchers(work.resource);
-    for (let start = 0; start < ids.length; start += PAGE)
+    const { store } = this.deps;
+    const ids = await store.watchers(work.resource);
+    for (let start = 0; start < ids.length; start += PAGE) {
       await this.#tellPage(work, ids.slice(start, start + PAGE));
+    }
   }
 
-  /**
-   * The state is read after the records: what a record says was sent is then never newer than what is sent now, and the
-   * compare-and-set of the claim sees to it that nobody came between.
-   */
+  /** Records that are remembered need not be read: a claim on an old one conflicts and brings the true one. */
   async #tellPage(work: ResourceWork, ids: readonly SubscriptionId[]): Promise<void> {
-    const all = await this.deps.records.readMany(ids);
+    const { records, lanes } = this.deps;
+    const unknown = ids.filter((id) => records.remembered(id) === undefined);
+    const read = unknown.length === 0 ? [] : await records.readMany(unknown);
+    const gone = unknown.filter((_, n) => read[n] === undefined);
     const views = new Map<string, Promise<StateView>>();
     await Promise.all(
-      ids.map(async (id, n) => {
-        const stored = all[n];
-        if (stored === undefined) {
-          await this.#forget(work.resource, id);
-          return;
-        }
-        const name = stored.subscription.package;
-        const found = this.deps.packages.find(name);
-        if (found === undefined || !concerns(work, found)) return;
-        let view = views.get(name);
-        if (view === undefined) views.set(name, (view = this.deps.views.read(work.resource, found)));
-        const settledView = view;
-        await this.deps.lanes.run(id, async () => this.#tellOne(id, stored, await settledView, work.changes));
+      ids.map(async (id) => {
+        if (gone.includes(id)) await this.#forget(work.resource, id);
+        else await lanes.run(id, () => this.#tellOne(id, work, views));
       }),
     );
   }
 
+  /**
+   * Claims, or leaves word with the one in flight. The state is read after the record: what a record says was sent is then
+   * never newer than what is sent now, and the compare-and-set of the claim sees to it that nobody came between. That there
+   * is nothing to tell is believed only of a record that was read for it.
+   */
   async #tellOne(
     id: SubscriptionId,
-    read: StoredSubscription,
-    firstView: StateView,
-    changes: readonly ResourceChange[],
+    work: ResourceWork,
+    views: Map<string, Promise<StateView>>,
   ): Promise<void> {
-    const { records, clock, policy, notifier, views } = this.deps;
-    let known: StoredSubscription | undefined = read;
-    let view = firstView;
+    const { records, clock, policy, notifier } = this.deps;
+    let known = records.remembered(id) ?? (await records.read(id));
+    let certain = false;
+    let shared: Map<string, Promise<StateView>> = views;
     for (let tries = 0; known !== undefined && tries < MAX_TRIES; tries += 1) {
       const current = known.subscription;
-      if (current.delivery === 'settled') {
-        if (current.sent === view.fingerprint || current.expiresAt <= clock.now()) return;
+      const view = await this.#viewOf(current.package, work, shared);
+      if (view === undefined) return;
+      const step = mayBeTold(current, view, clock.now())
+        ? deliver(current, 'changed', clock.now(), policy)
+        : undefined;
+      if (step?.next === undefined || step.next === current) {
+        if (certain) return;
+        known = await records.read(id);
+      } else {
+        const claims = step.effect === 'send';
+        const next = claims ? { ...step.next, sent: view.fingerprint } : step.next;
+        const written = await records.write(id, known, next);
+        if (written.kind === 'written') {
+          // What changed is news only to who got the last document.
+          const { commits, changes } = work;
+          const news = current.sent === '' ? undefined : { after: current.sent, commits, changes };
+          if (claims && written.stored !== undefined) notifier.send(written.stored, view, news);
+          return;
+        }
+        known = written.stored;
       }
-      const step = deliver(current, 'changed', clock.now(), policy);
-      if (step.next === current) return;
-      const written = await records.write(id, known, step.next);
-      if (written.kind === 'written') {
-        // A partial document says what changed since the last that arrived; without one there is nothing to change.
-        const partial = current.sent === '' ? undefined : changes;
-        if (step.effect === 'send' && written.stored !== undefined)
-          notifier.send(written.stored, view, partial);
-        return;
-      }
-      known = written.stored;
-      view = (await views.readFor(current)) ?? view;
+      certain = true;
+      shared = new Map();
     }
     if (known !== undefined) throw new Error(`subscription ${id} is too contended`);
+  }
+
+  /** The state through a package's eyes, read once for all subscriptions of a page; undefined when the change is none to it. */
+  async #viewOf(
+    name: string,
+    work: ResourceWork,
+    shared: Map<string, Promise<StateView>>,
+  ): Promise<StateView | undefined> {
+    const found = this.deps.packages.find(name);
+    if (found === undefined || !concerns(work, found)) return undefined;
+    let view = shared.get(name);
+    if (view === undefined) shared.set(name, (view = this.deps.views.read(work.resource, found)));
+    return view;
   }
 
   /** The set of watchers still names a subscription whose record is gone. */
@@ -230,6 +258,12 @@ export class ShardWorker {
   }
 }
 
+/** False when the subscriber has this state, or is being sent it, or the subscription is over. */
+function mayBeTold(current: Subscription, view: StateView, now: EpochMs): boolean {
+  if (current.sent === view.fingerprint) return false;
+  return current.delivery !== 'settled' || current.expiresAt > now;
+}
+
 function concerns(
   work: ResourceWork,
   {
@@ -252,10 +286,11 @@ function byResource(entries: readonly DirtyEntry[]): ResourceWork[] {
   for (const { resource, source, changes, trace } of entries) {
     let work = works.get(resource);
     if (work === undefined) {
-      work = { resource, sources: new Set(), changes: [], trace };
+      work = { resource, sources: new Set(), changes: [], commits: 0, trace };
       works.set(resource, work);
     }
     work.sources.add(source);
+    if (source === 'location') work.commits += 1;
     work.changes.push(...changes);
     work.trace ??= trace;
   }

@@ -2,14 +2,23 @@ import type { EpochMs, Result } from '@rollcall/kernel';
 import type { ChangeKind } from '@rollcall/location';
 import type { ResourceChange, ResourceState, StateSource } from '../model.ts';
 
+/** Changes of a resource as they came out of the store. */
+export interface News {
+  /** Fingerprint of the state that the subscriber was told last, in a document that arrived. */
+  readonly after: string;
+  /** How many commits the changes are from. */
+  readonly commits: number;
+  readonly changes: readonly ResourceChange[];
+}
+
 /** What one document is to be. */
 export interface DocumentRequest {
   /** One of the package's types. */
   readonly type: string;
   /** Documents sent before on this subscription (RFC 6665 §5.3.2, RFC 3680 §5.1). */
   readonly version: number;
-  /** What changed since the last document that arrived; undefined asks for the full state. */
-  readonly changes?: readonly ResourceChange[] | undefined;
+  /** What is known to have happened; without it, and where it leaves a gap, the document tells the full state. */
+  readonly news?: News | undefined;
 }
 
 /** One state of a resource as a package sees it; made once for all the subscribers that are told of it. */

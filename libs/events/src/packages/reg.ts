@@ -4,7 +4,7 @@ import { fingerprintOf } from '../fingerprint.ts';
 import type { ResourceChange, ResourceState } from '../model.ts';
 import { XML_DECLARATION, escapeXml } from '../xml/write.ts';
 import { splitParams } from './contact-params.ts';
-import type { EventPackage, StateView } from './package.ts';
+import type { DocumentRequest, EventPackage, News, StateView } from './package.ts';
 
 /** RFC 3680 §4.4: a little longer than the default registration, so that the two refreshes do not couple. */
 const DEFAULT_EXPIRES = 3761;
@@ -29,57 +29,64 @@ class RegistrationView implements StateView {
   readonly fingerprint: string;
   readonly #state: ResourceState;
   readonly #now: EpochMs;
+  readonly #version: number;
   readonly #bindings: readonly Binding[];
 
   constructor(state: ResourceState, now: EpochMs) {
     this.#state = state;
     this.#now = now;
+    this.#version = state.location?.version ?? 0;
     this.#bindings = (state.location?.bindings ?? []).filter((binding) => binding.expiresAt > now);
-    this.fingerprint = fingerprintOf(
-      this.#bindings.map((b) => `${b.id} ${b.callId} ${b.cseq} ${b.expiresAt}`).join('\n'),
-    );
+    this.fingerprint = printTold({ version: this.#version, contacts: this.#bindings.length });
   }
 
-  write({ version, changes }: { version: number; changes?: readonly ResourceChange[] | undefined }): string {
-    const partial = changes === undefined ? '' : this.#changed(changes);
-    // A partial document that would say nothing gives way to the full one.
-    const kind = partial === '' ? 'full' : 'partial';
-    const contacts = kind === 'full' ? this.#all() : partial;
+  write({ version, news }: DocumentRequest): string {
+    const last = new Map<string, ResourceChange>();
+    for (const change of news?.changes ?? []) last.set(change.bindingId, change);
+    const partial = news !== undefined && last.size > 0 && this.#leavesNoGap(news, last);
+    const contacts = this.#contacts(last, partial);
     const { resource } = this.#state;
     return (
-      `${XML_DECLARATION}<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="${version}" state="${kind}">\r\n` +
-      `<registration aor="${escapeXml(resource)}" id="${fingerprintOf(resource)}" state="${this.#registrationState(kind)}">\r\n` +
+      `${XML_DECLARATION}<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="${version}" state="${partial ? 'partial' : 'full'}">\r\n` +
+      `<registration aor="${escapeXml(resource)}" id="${fingerprintOf(resource)}" state="${this.#registrationState(last)}">\r\n` +
       `${contacts}</registration>\r\n</reginfo>\r\n`
     );
   }
 
-  /** §4.7.1: the way from terminated back to init is never told, so only a partial document ends in `terminated`. */
-  #registrationState(kind: 'full' | 'partial'): string {
+  /** §4.7.1: from terminated back to init is never told; nobody registered and nothing happened is `init`. */
+  #registrationState(last: ReadonlyMap<string, ResourceChange>): string {
     if (this.#bindings.length > 0) return 'active';
-    return kind === 'full' ? 'init' : 'terminated';
+    return last.size > 0 ? 'terminated' : 'init';
   }
 
-  #all(): string {
+  /**
+   * True when the changes are all that lies between what was told and what there is: versions count commits, and where a
+   * record began or ended, the changes name every contact that came or went. Anything else is told in full.
+   */
+  #leavesNoGap({ after, commits }: News, last: ReadonlyMap<string, ResourceChange>): boolean {
+    const told = readTold(after);
+    if (told === undefined) return false;
+    if (told.version === 0) return this.#bindings.every((binding) => last.has(binding.id));
+    if (this.#version === 0) return told.contacts === [...last.values()].filter(hasEnded).length;
+    return this.#version === told.version + commits;
+  }
+
+  /** Contacts that are there, all or those that changed, and those that have gone (the example of §5.3 lists one in full state). */
+  #contacts(last: ReadonlyMap<string, ResourceChange>, onlyChanged: boolean): string {
     let contacts = '';
     for (const binding of this.#bindings) {
+      const change = last.get(binding.id);
+      if (change === undefined && onlyChanged) continue;
+      const told = change !== undefined && !hasEnded(change) ? change.kind : undefined;
       contacts += this.#active(
         binding,
-        binding.refreshedAt > binding.registeredAt ? 'refreshed' : 'registered',
+        told ?? (binding.refreshedAt > binding.registeredAt ? 'refreshed' : 'registered'),
       );
     }
-    return contacts;
-  }
-
-  /** The last change of each contact, read against what there is now: a later one may already have happened. */
-  #changed(changes: readonly ResourceChange[]): string {
-    const last = new Map<string, ResourceChange>();
-    for (const change of changes) last.set(change.bindingId, change);
-    let contacts = '';
     for (const change of last.values()) {
-      const binding = this.#bindings.find((b) => b.id === change.bindingId);
-      const toActive = ACTIVE.has(change.kind);
-      if (binding !== undefined) contacts += this.#active(binding, toActive ? change.kind : 'registered');
-      else if (!toActive) contacts += terminated(change);
+      // A contact that ended and is there again is told by its binding.
+      if (hasEnded(change) && !this.#bindings.some(({ id }) => id === change.bindingId))
+        contacts += terminated(change);
     }
     return contacts;
   }
@@ -94,6 +101,21 @@ class RegistrationView implements StateView {
       `<uri>${escapeXml(binding.contact)}</uri>${unknownParams(binding.params)}</contact>\r\n`
     );
   }
+}
+
+const hasEnded = ({ kind }: ResourceChange): boolean => !ACTIVE.has(kind);
+
+/** What a subscriber was told: version of the record and number of contacts. */
+interface Told {
+  readonly version: number;
+  readonly contacts: number;
+}
+
+const printTold = ({ version, contacts }: Told): string => `${version}.${contacts}`;
+
+function readTold(text: string): Told | undefined {
+  const [version, contacts] = text.split('.').map(Number);
+  return version === undefined || contacts === undefined ? undefined : { version, contacts };
 }
 
 function terminated(change: ResourceChange): string {

@@ -1,23 +1,14 @@
-import { parseMessage, type SipResponse } from '@rollcall/sip';
+import type { SipResponse } from '@rollcall/sip';
 import {
-  ackFor,
-  cancelFor,
   type ClientTransaction as ClientTransactionPort,
   type ClientTransactionUser,
   type Effect,
   type Flow,
-  inviteClient,
-  type InviteClientEvent,
-  type InviteClientState,
-  nonInviteClient,
-  type NonInviteClientEvent,
-  type NonInviteClientState,
-  step,
   timersFor,
   type TransactionTimers,
   type Transition,
 } from '@rollcall/sip-transaction';
-import type { RunnerContext } from './runner-context.ts';
+import { callUser, type RunnerContext } from './runner-context.ts';
 import { type FlowDependant, StreamFlow } from './stream-flow.ts';
 import type { WheelTimer, WheelUser } from './timer-wheel.ts';
 
@@ -81,7 +72,11 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
         break;
       case 'pass':
         // RFC 3261 §16.7 step 4: a 100 is not for the user.
-        if (response !== undefined && response.status !== 100) this.user.onResponse(response);
+        if (response !== undefined && response.status !== 100) {
+          callUser(this.context, () => {
+            this.user.onResponse(response);
+          });
+        }
         break;
       case 'start':
         this.start(`timer${effect.timer}`, this.#times.first(effect.timer));
@@ -109,7 +104,9 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
     if (this.#told) return;
     this.#told = true;
     if (reason === 'timeout') this.context.counters.clientTimeouts += 1;
-    this.user.onFailure(reason);
+    callUser(this.context, () => {
+      this.user.onFailure(reason);
+    });
   }
 
   /** Not at once: the user must not hear of a failure before `request` has returned. */
@@ -138,142 +135,5 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
     this.#timers.clear();
     if (this.flow instanceof StreamFlow) this.flow.dependants.delete(this);
     this.owner.onClientTerminated(this);
-  }
-}
-
-/** RFC 3261 §17.1.2. */
-export class NonInviteClientTransaction extends ClientTransaction {
-  state: NonInviteClientState = 'Trying';
-
-  get terminated(): boolean {
-    return this.state === 'Terminated';
-  }
-
-  begin(): void {
-    this.carryOut(nonInviteClient.begin);
-  }
-
-  cancel(): void {
-    // §9.1: only INVITE is cancelled.
-  }
-
-  receive(response: SipResponse): void {
-    this.#apply(response.status < 200 ? 'provisional' : 'final', response);
-  }
-
-  onTimer(what: string): void {
-    this.forgetTimer(what);
-    this.fire(what);
-  }
-
-  onFlowClosed(): void {
-    if (!this.terminated) this.transportError();
-  }
-
-  override end(): void {
-    this.state = 'Terminated';
-    super.end();
-  }
-
-  protected override fire(what: string): void {
-    this.#apply(what as NonInviteClientEvent);
-  }
-
-  protected override transportError(): void {
-    this.#apply('transportError');
-  }
-
-  #apply(event: NonInviteClientEvent, response?: SipResponse): void {
-    if (this.state === 'Terminated') return;
-    const transition = step(nonInviteClient, this.state, event);
-    if (transition.to !== undefined) this.state = transition.to;
-    this.carryOut(transition, response);
-  }
-}
-
-/** RFC 3261 §9.1: an INVITE whose CANCEL has brought no final in 64*T1 is over. */
-const AFTER_CANCEL = 'afterCancel';
-
-/** RFC 3261 §17.1.1 with RFC 6026. */
-export class InviteClientTransaction extends ClientTransaction {
-  state: InviteClientState = 'Calling';
-  #cancel: 'no' | 'wanted' | 'sent' = 'no';
-
-  get terminated(): boolean {
-    return this.state === 'Terminated';
-  }
-
-  begin(): void {
-    this.carryOut(inviteClient.begin);
-  }
-
-  /** §9.1: no CANCEL before a provisional has come; none after a final. */
-  cancel(): void {
-    if (this.#cancel !== 'no') return;
-    this.#cancel = 'wanted';
-    if (this.state === 'Proceeding') this.#sendCancel();
-  }
-
-  receive(response: SipResponse): void {
-    this.last = response;
-    this.#apply(
-      response.status < 200 ? 'provisional' : response.status < 300 ? 'success' : 'failure',
-      response,
-    );
-    if (this.#cancel === 'wanted' && this.state === 'Proceeding') this.#sendCancel();
-  }
-
-  onTimer(what: string): void {
-    this.forgetTimer(what);
-    this.fire(what);
-  }
-
-  onFlowClosed(): void {
-    if (!this.terminated) this.transportError();
-  }
-
-  override end(): void {
-    this.state = 'Terminated';
-    super.end();
-  }
-
-  protected override acknowledge(response: SipResponse): void {
-    const invite = parseMessage(this.message);
-    if (!invite.ok || invite.value.kind !== 'request') return;
-    const ack = ackFor(invite.value, response);
-    if (!ack.ok) return;
-    if (!this.flow.send(ack.value)) this.deferTransportError();
-  }
-
-  protected override fire(what: string): void {
-    if (what === AFTER_CANCEL) {
-      if (this.state !== 'Proceeding') return;
-      this.state = 'Terminated';
-      this.fail('timeout');
-      this.terminate();
-      return;
-    }
-    this.#apply(what as InviteClientEvent);
-  }
-
-  protected override transportError(): void {
-    this.#apply('transportError');
-  }
-
-  #sendCancel(): void {
-    this.#cancel = 'sent';
-    const invite = parseMessage(this.message);
-    if (!invite.ok || invite.value.kind !== 'request') return;
-    const message = cancelFor(invite.value);
-    if (!message.ok) return;
-    this.owner.startCancel(this, message.value);
-    this.start(AFTER_CANCEL, timersFor(this.flow.transport).first('B'));
-  }
-
-  #apply(event: InviteClientEvent, response?: SipResponse): void {
-    if (this.state === 'Terminated') return;
-    const transition = step(inviteClient, this.state, event);
-    if (transition.to !== undefined) this.state = transition.to;
-    this.carryOut(transition, response);
   }
 }

@@ -5,9 +5,9 @@ import { flat } from './flat.ts';
  * What is left of non-INVITE server transactions in Completed over unreliable transports: enough for the rows
  * `retransmit` and `timerJ` of the table, that is key, response and flow.
  *
- * Timer J is the same for all of them, so that they end in the order in which they came: a ring, and no timer for each. The responses lie
- * in one block of memory outside of the JavaScript heap, written round and round, so that tens of thousands of them cost the garbage
- * collector nothing. When the ring or the block is full the oldest goes before its time.
+ * Timer J is the same for all of them, so that they end in the order in which they came: a ring, and no timer for
+ * each. The responses lie in one block of memory outside of the JavaScript heap, written round and round, so that tens
+ * of thousands of them cost the garbage collector nothing. When ring or block is full the oldest goes before its time.
  */
 export class CompletedRing {
   readonly #slots = new Map<string, number>();

@@ -9,11 +9,12 @@ import type {
   SipFront,
   TransportName,
 } from '@rollcall/sip-transaction';
+import { ClientTransactions } from './client-transactions.ts';
 import { type FrontCounters, zeroCounters } from './counters.ts';
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 import { isTooLarge, refuse } from './refusal.ts';
-import { TransactionRunner } from './runner.ts';
 import { type NetLog, type RunnerContext, silentLog } from './runner-context.ts';
+import { ServerTransactions } from './server-transactions.ts';
 import { StreamTable, type StreamUser } from './stream-table.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { UdpListener } from './udp-listener.ts';
@@ -73,7 +74,8 @@ class Front implements NativeFront, StreamUser {
     const listener = this.#udp.find(({ local }) => local === flow.local);
     return listener?.flowTo({ address: flow.remote.address, port }) ?? flow;
   };
-  #runner: TransactionRunner | undefined;
+  #servers: ServerTransactions | undefined;
+  #clients: ClientTransactions | undefined;
   #user: FrontUser | undefined;
   #interval: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -103,8 +105,9 @@ class Front implements NativeFront, StreamUser {
   }
 
   sizes(): FrontSizes {
-    const transactions = this.#runner?.sizes ?? { pending: 0, completed: 0, invites: 0, clients: 0 };
-    return { connections: this.#streams.size, timers: this.#wheel.size, ...transactions };
+    const servers = this.#servers?.sizes ?? { pending: 0, completed: 0, invites: 0 };
+    const clients = this.#clients?.size ?? 0;
+    return { connections: this.#streams.size, timers: this.#wheel.size, clients, ...servers };
   }
 
   async start(user: FrontUser): Promise<void> {
@@ -118,7 +121,8 @@ class Front implements NativeFront, StreamUser {
       log: this.#log,
       user,
     };
-    this.#runner = new TransactionRunner(context, this.#sibling);
+    this.#servers = new ServerTransactions(context, this.#sibling);
+    this.#clients = new ClientTransactions(context);
     try {
       for (const listener of this.#options.listeners) await this.#listen(listener);
     } catch (error) {
@@ -130,7 +134,7 @@ class Front implements NativeFront, StreamUser {
       const now = clock.now();
       this.#wheel.turn(now);
       ticks += 1;
-      if (ticks % HOUSEKEEPING_TICKS === 0) this.#runner?.tick(now);
+      if (ticks % HOUSEKEEPING_TICKS === 0) this.#servers?.tick(now);
     }, TICK_MS);
   }
 
@@ -153,8 +157,8 @@ class Front implements NativeFront, StreamUser {
     message: string,
     user: ClientTransactionUser,
   ): ClientTransaction {
-    if (this.#runner === undefined) throw new Error('the front has not been started');
-    return this.#runner.startClient(flow, method, branch, message, user);
+    if (this.#clients === undefined) throw new Error('the front has not been started');
+    return this.#clients.start(flow, method, branch, message, user);
   }
 
   stopAccepting(): void {
@@ -164,7 +168,8 @@ class Front implements NativeFront, StreamUser {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#runner?.stop();
+    this.#clients?.stop();
+    this.#servers?.stop();
     await Promise.all([...this.#udp.map((listener) => listener.stop()), this.#streams.stop()]);
     clearInterval(this.#interval);
   }
@@ -219,12 +224,12 @@ class Front implements NativeFront, StreamUser {
     }
     const message = parsed.value;
     if (message.kind === 'response') {
-      if (checkResponse(message) === undefined) this.#runner?.receiveResponse(message, flow);
+      if (checkResponse(message) === undefined) this.#clients?.receive(message, flow);
       else this.counters.malformedDropped += 1;
       return;
     }
     const problem = checkRequest(message, { stream: flow.reliable });
-    if (problem === undefined) this.#runner?.receiveRequest(message, flow);
+    if (problem === undefined) this.#servers?.receive(message, flow);
     else this.#refuse({ ...problem, request: message }, flow);
   }
 

@@ -11,9 +11,9 @@ export const isTooLarge = (problem: ParseProblem): boolean =>
   problem.status === MESSAGE_TOO_LARGE || problem.status === REQUEST_ENTITY_TOO_LARGE;
 
 /**
- * Refuses a malformed request, without state (RFC 3261 §8.2.7). False when there must be no answer or can be none: to a response
- * (§18.1.2), to an ACK (§17), and to what has no Via to send it along. `head` is what came of a message whose
- * head did not end.
+ * Refuses a malformed request, without state (RFC 3261 §8.2.7). False when there must be no answer or can be none: to
+ * a response (§18.1.2), to an ACK (§17), and to what has no Via to send it along. `head` is what came of a message
+ * whose head did not end.
  */
 export function refuse(problem: ParseProblem, flow: Flow, sibling: SiblingFlow, head?: string): boolean {
   const request = problem.request ?? requestIn(head);

@@ -24,3 +24,18 @@ export interface RunnerContext {
   readonly log: NetLog;
   readonly user: FrontUser;
 }
+
+/**
+ * Calls the front's user. The last net under the user's own error handling: one message or timer may fail, the process and
+ * the other transactions go on. False when it threw.
+ */
+export function callUser(context: Pick<RunnerContext, 'counters' | 'log'>, call: () => void): boolean {
+  try {
+    call();
+    return true;
+  } catch (error) {
+    context.counters.userErrors += 1;
+    context.log.error({ err: error }, 'the user of the SIP front threw');
+    return false;
+  }
+}

@@ -7,7 +7,7 @@ const TOKEN_BYTES = 9;
 let pool = '';
 let at = 0;
 
-/** A fresh token for tags and branches: 12 characters of RFC 4648 base64url, all legal in a SIP token but `_`-`-` which are too. */
+/** A fresh token for tags and branches: 12 characters of base64url, all of them legal in a SIP token. */
 export function newToken(): string {
   const length = (TOKEN_BYTES / 3) * 4;
   if (at + length > pool.length) {

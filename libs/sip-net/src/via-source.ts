@@ -18,9 +18,9 @@ export function viaWithSource(request: SipRequest, flow: Flow): string | undefin
 export type SiblingFlow = (flow: Flow, port: number) => Flow;
 
 /**
- * The flow that the responses to a request take (RFC 3261 §18.2.2): the one it came on; but over an unreliable transport, for a
- * client that did not ask for `rport` (RFC 3581 §4), the port of its sent-by or 5060 at the source address. A `maddr`
- * is not followed: it would let anybody aim our responses at a third party.
+ * The flow that the responses to a request take (RFC 3261 §18.2.2): the one it came on; but over an unreliable
+ * transport, for a client that did not ask for `rport` (RFC 3581 §4), the port of its sent-by or 5060 at the source
+ * address. A `maddr` is not followed: it would let anybody aim our responses at a third party.
  */
 export function replyFlow(request: SipRequest, flow: Flow, sibling: SiblingFlow): Flow {
   if (flow.reliable) return flow;

@@ -195,3 +195,34 @@ it('past the limit of client transactions a request fails at once', async () => 
   expect(small.front.counters.clientTransactionsRefused).toBe(1);
   await small.stop();
 });
+
+it('a user that throws costs its own transaction only', async () => {
+  const throwing = {
+    onResponse: () => {
+      throw new Error('a bug');
+    },
+    onFailure: () => {
+      throw new Error('a bug');
+    },
+  };
+  bench.front.request(
+    flow,
+    'NOTIFY',
+    'z9hG4bKa',
+    request({ method: 'NOTIFY', branch: 'z9hG4bKa' }),
+    throwing,
+  );
+  bench.front.request(
+    flow,
+    'NOTIFY',
+    'z9hG4bKb',
+    request({ method: 'NOTIFY', branch: 'z9hG4bKb' }),
+    throwing,
+  );
+  start('NOTIFY');
+  give(await phone.request(), 200);
+  await until(() => bench.front.counters.userErrors === 1);
+  bench.clock.turn(32_000);
+  expect(await failures.next()).toBe('timeout');
+  expect(bench.front.counters.userErrors).toBe(2);
+});

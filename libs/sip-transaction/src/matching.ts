@@ -49,7 +49,7 @@ export function legacyAckKeyOf(request: SipRequest): string | undefined {
   return legacyKey(request, 'INVITE', via.value, false);
 }
 
-/** The sent-by of a Via; hosts are compared without case, an absent port is not the default one (§18.2.2 treats them alike only for sending). */
+/** The sent-by of a Via. Hosts are compared without case; an absent port is not 5060 (only for sending, §18.2.2). */
 function sentBy(via: Via): string {
   return via.port === undefined ? via.host.toLowerCase() : `${via.host.toLowerCase()}:${String(via.port)}`;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '@rollcall/kernel';
 import { hostPort } from '../addresses.ts';
+import { type NetLog, silentLog } from '../runner-context.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import {
   type ConnectionOwner,
@@ -18,6 +19,7 @@ export interface InnerLinkOptions {
   /** Requests that may wait at one time; past it a request is `unavailable` at once. */
   readonly maxPending: number;
   readonly clock?: Clock;
+  readonly log?: NetLog;
 }
 
 export interface InnerLinkStats {
@@ -36,8 +38,9 @@ export interface InnerLink {
   /** Connects to all replicas now known, so that the first request finds a connection. */
   start(): Promise<void>;
   /**
-   * Sends to the replica that rendezvous hashing gives the key (the AoR). When its connection dies before a final answer, REGISTER,
-   * SUBSCRIBE and PUBLISH are sent to another; other methods become `unavailable`.
+   * Sends to the replica that rendezvous hashing gives the key (the AoR). When its connection dies before a final
+   * answer, REGISTER, SUBSCRIBE and PUBLISH are sent to another; other methods become `unavailable`, unless the
+   * connection had not come up yet.
    */
   request(key: string, branch: string, message: string, done: InnerDone): void;
   /** Sends to one named peer (another edge), never to another one instead. */
@@ -153,7 +156,7 @@ class Link implements InnerLink, ConnectionOwner {
   onOver(request: PendingRequest, outcome: InnerOutcome): void {
     this.#pending -= 1;
     if (outcome.kind === 'timeout') this.#timeouts += 1;
-    request.done(outcome);
+    this.#finish(request, outcome);
   }
 
   onLost(connection: InnerConnection, unanswered: readonly PendingRequest[], sent: boolean): void {
@@ -161,7 +164,7 @@ class Link implements InnerLink, ConnectionOwner {
     for (const request of unanswered) {
       request.tried = [...request.tried, connection.name];
       if (this.#mayRetry(request, sent) && this.#dispatch(request)) this.#retried += 1;
-      else request.done(UNAVAILABLE);
+      else this.#finish(request, UNAVAILABLE);
     }
   }
 
@@ -190,6 +193,15 @@ class Link implements InnerLink, ConnectionOwner {
     return false;
   }
 
+  /** The last net under the caller's own error handling: one answer may fail, the link goes on. */
+  #finish(request: PendingRequest, outcome: InnerOutcome): void {
+    try {
+      request.done(outcome);
+    } catch (error) {
+      (this.#options.log ?? silentLog).error({ err: error }, 'handling of an inner answer threw');
+    }
+  }
+
   #full(): boolean {
     return this.#pending >= this.#options.maxPending;
   }
@@ -197,7 +209,7 @@ class Link implements InnerLink, ConnectionOwner {
   #refuse(request: PendingRequest): void {
     this.#refused += 1;
     queueMicrotask(() => {
-      request.done(UNAVAILABLE);
+      this.#finish(request, UNAVAILABLE);
     });
   }
 

@@ -58,7 +58,10 @@ export function dnsReplicas(
   };
 }
 
-/** Reads `host:port,host:port` or `dns:name:port`; an IPv6 address stands in brackets. The error is a sentence for people. */
+/**
+ * Reads `host:port,host:port` or `dns:name:port`; an IPv6 address stands in brackets. The error is a sentence for
+ * people.
+ */
 export function replicasFrom(text: string): Result<ReplicaSource, string> {
   if (text.startsWith('dns:')) {
     const replica = readReplica(text.slice('dns:'.length));

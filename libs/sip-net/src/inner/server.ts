@@ -46,7 +46,10 @@ const DEFAULTS: InnerServerLimits = {
   maxSendQueueBytes: 64 * 1024 * 1024,
 };
 
-/** SIP over TCP for peers inside: no transactions, since nothing is retransmitted and nobody forks here. Rejects when it cannot listen. */
+/**
+ * SIP over TCP for peers inside: no transactions, since nothing is retransmitted and nobody forks here. Rejects when it
+ * cannot listen.
+ */
 export async function createInnerServer(options: InnerServerOptions): Promise<InnerServer> {
   const limits = { ...DEFAULTS, ...options.limits };
   const socketLimits = { ...limits, firstByteMs: 0, unfinishedMessageMs: UNFINISHED_MS };

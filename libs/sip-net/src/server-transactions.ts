@@ -1,9 +1,6 @@
 import { BoundedMap } from '@rollcall/kernel';
-import type { SipRequest, SipResponse } from '@rollcall/sip';
+import type { SipRequest } from '@rollcall/sip';
 import {
-  clientKey,
-  clientKeyOf,
-  type ClientTransactionUser,
   type Flow,
   isUniqueBranch,
   legacyAckKeyOf,
@@ -11,38 +8,30 @@ import {
   serverKeyOf,
   timersFor,
 } from '@rollcall/sip-transaction';
-import {
-  type ClientOwner,
-  type ClientTransaction,
-  InviteClientTransaction,
-  NonInviteClientTransaction,
-} from './client-transaction.ts';
 import { CompletedRing } from './completed.ts';
 import { InviteServerTransaction, type InviteServerOwner } from './invite-server.ts';
 import { NonInviteServerTransaction, type NonInviteServerOwner } from './non-invite-server.ts';
-import type { RunnerContext } from './runner-context.ts';
+import { callUser, type RunnerContext } from './runner-context.ts';
 import { newToken } from './tokens.ts';
 import { answer, replyFlow, type SiblingFlow } from './via-source.ts';
 
 /** RFC 3261 §21.5.4: how long a client that met a full table is asked to stay away, seconds. */
 const RETRY_AFTER_S = 5;
 
-const ignoreOutcome: ClientTransactionUser = { onResponse: () => undefined, onFailure: () => undefined };
-
 /**
- * Runs the transactions of a front: matches what comes in (RFC 3261 §17.1.3, §17.2.3), interprets the tables of
- * `sip-transaction`, and keeps the tables bounded. It gets well-formed messages only.
+ * Runs the server transactions of a front: matches requests to them (RFC 3261 §17.2.3), and keeps their tables bounded.
+ * It gets well-formed requests only.
  *
  * A non-INVITE request enters the table of pending transactions when its user has not answered it statelessly in the
- * same turn, and leaves it with its final answer for the ring of completed ones (timer J), which holds no more than key and response.
+ * same turn, and leaves it with its final answer for the ring of completed ones (timer J), which holds no more than
+ * key, response and flow.
  */
-export class TransactionRunner implements NonInviteServerOwner, InviteServerOwner, ClientOwner {
+export class ServerTransactions implements NonInviteServerOwner, InviteServerOwner {
   readonly #context: RunnerContext;
   readonly #pending = new Map<string, NonInviteServerTransaction>();
   readonly #completed: CompletedRing;
   readonly #invites = new Map<string, InviteServerTransaction>();
   readonly #statelessInvites: BoundedMap<string, true>;
-  readonly #clients = new Map<string, ClientTransaction>();
   readonly #sibling: SiblingFlow;
 
   constructor(context: RunnerContext, sibling: SiblingFlow) {
@@ -55,16 +44,15 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
     this.#sibling = sibling;
   }
 
-  get sizes(): { pending: number; completed: number; invites: number; clients: number } {
+  get sizes(): { pending: number; completed: number; invites: number } {
     return {
       pending: this.#pending.size,
       completed: this.#completed.size,
       invites: this.#invites.size,
-      clients: this.#clients.size,
     };
   }
 
-  receiveRequest(request: SipRequest, flow: Flow): void {
+  receive(request: SipRequest, flow: Flow): void {
     const { counters } = this.#context;
     counters.requestsIn += 1;
     switch (request.method) {
@@ -80,50 +68,6 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
       default:
         this.#receiveNonInvite(request, flow);
     }
-  }
-
-  receiveResponse(response: SipResponse, flow: Flow): void {
-    const { counters, user } = this.#context;
-    counters.responsesIn += 1;
-    // §18.1.2 wants the sent-by compared with ours; our branches are unguessable and say the same more strictly.
-    const key = clientKeyOf(response);
-    const client = key === undefined ? undefined : this.#clients.get(key);
-    if (client !== undefined) {
-      client.receive(response);
-      return;
-    }
-    counters.strayResponses += 1; // RFC 6026 §8.9: dropped, unless the user wants to see it
-    if (key?.startsWith('INVITE') === true && response.status >= 200 && response.status < 300) {
-      user.onStrayResponse?.(response, flow);
-    }
-  }
-
-  startClient(
-    flow: Flow,
-    method: string,
-    branch: string,
-    message: string,
-    user: ClientTransactionUser,
-  ): ClientTransaction {
-    const { limits, counters } = this.#context;
-    const key = clientKey(branch, method);
-    const Machine = method === 'INVITE' ? InviteClientTransaction : NonInviteClientTransaction;
-    const client = new Machine(key, branch, flow, message, user, this, this.#context);
-    if (this.#clients.size >= limits.maxClientTransactions) {
-      counters.clientTransactionsRefused += 1;
-      client.end();
-      queueMicrotask(() => {
-        user.onFailure('transport');
-      });
-      return client;
-    }
-    this.#clients.set(key, client);
-    client.begin();
-    return client;
-  }
-
-  startCancel(invite: ClientTransaction, message: string): void {
-    this.startClient(invite.flow, 'CANCEL', invite.branch, message, ignoreOutcome);
   }
 
   /** Non-INVITE housekeeping: timer J, the late 100 of RFC 4320, and what its user never answered. */
@@ -142,7 +86,6 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
   }
 
   stop(): void {
-    for (const client of [...this.#clients.values()]) client.end();
     for (const invite of [...this.#invites.values()]) invite.end();
     for (const pending of [...this.#pending.values()]) pending.end();
     this.#completed.clear();
@@ -170,10 +113,6 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
 
   onInviteStateless(transaction: InviteServerTransaction): void {
     this.#statelessInvites.set(transaction.legacyAckKey ?? transaction.key, true);
-  }
-
-  onClientTerminated(transaction: ClientTransaction): void {
-    if (this.#clients.get(transaction.key) === transaction) this.#clients.delete(transaction.key);
   }
 
   #receiveNonInvite(request: SipRequest, flow: Flow): void {
@@ -300,23 +239,16 @@ export class TransactionRunner implements NonInviteServerOwner, InviteServerOwne
     return replyFlow(request, flow, this.#sibling);
   }
 
-  /** The last net under the user's own error handling: one request may fail, the process goes on. */
   #callUser(transaction: ServerTransaction): void {
-    try {
+    const done = callUser(this.#context, () => {
       this.#context.user.onRequest(transaction);
-    } catch (error) {
-      this.#context.counters.userErrors += 1;
-      this.#context.log.error({ err: error, method: transaction.request.method }, 'request handler threw');
-      transaction.respond(500, answer(transaction.request, transaction.flow, 500, { toTag: newToken() }));
-    }
+    });
+    if (done) return;
+    const { request, flow } = transaction;
+    transaction.respond(500, answer(request, flow, 500, { toTag: newToken() }));
   }
 
   #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#context.counters.userErrors += 1;
-      this.#context.log.error({ err: error }, 'front user threw');
-    }
+    callUser(this.#context, call);
   }
 }

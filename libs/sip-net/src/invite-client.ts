@@ -1,0 +1,98 @@
+import { parseMessage, type SipResponse } from '@rollcall/sip';
+import {
+  ackFor,
+  cancelFor,
+  inviteClient,
+  type InviteClientEvent,
+  type InviteClientState,
+  step,
+  timersFor,
+} from '@rollcall/sip-transaction';
+import { ClientTransaction } from './client-transaction.ts';
+
+/** RFC 3261 §9.1: an INVITE whose CANCEL has brought no final in 64*T1 is over. */
+const AFTER_CANCEL = 'afterCancel';
+
+/** RFC 3261 §17.1.1 with RFC 6026. */
+export class InviteClientTransaction extends ClientTransaction {
+  state: InviteClientState = 'Calling';
+  #cancel: 'no' | 'wanted' | 'sent' = 'no';
+
+  get terminated(): boolean {
+    return this.state === 'Terminated';
+  }
+
+  begin(): void {
+    this.carryOut(inviteClient.begin);
+  }
+
+  /** §9.1: no CANCEL before a provisional has come; none after a final. */
+  cancel(): void {
+    if (this.#cancel !== 'no') return;
+    this.#cancel = 'wanted';
+    if (this.state === 'Proceeding') this.#sendCancel();
+  }
+
+  receive(response: SipResponse): void {
+    this.last = response;
+    this.#apply(
+      response.status < 200 ? 'provisional' : response.status < 300 ? 'success' : 'failure',
+      response,
+    );
+    if (this.#cancel === 'wanted' && this.state === 'Proceeding') this.#sendCancel();
+  }
+
+  onTimer(what: string): void {
+    this.forgetTimer(what);
+    this.fire(what);
+  }
+
+  onFlowClosed(): void {
+    if (!this.terminated) this.transportError();
+  }
+
+  override end(): void {
+    this.state = 'Terminated';
+    super.end();
+  }
+
+  protected override acknowledge(response: SipResponse): void {
+    const invite = parseMessage(this.message);
+    if (!invite.ok || invite.value.kind !== 'request') return;
+    const ack = ackFor(invite.value, response);
+    if (!ack.ok) return;
+    if (!this.flow.send(ack.value)) this.deferTransportError();
+  }
+
+  protected override fire(what: string): void {
+    if (what === AFTER_CANCEL) {
+      if (this.state !== 'Proceeding') return;
+      this.state = 'Terminated';
+      this.fail('timeout');
+      this.terminate();
+      return;
+    }
+    this.#apply(what as InviteClientEvent);
+  }
+
+  protected override transportError(): void {
+    this.#apply('transportError');
+  }
+
+  #sendCancel(): void {
+    this.#cancel = 'sent';
+    const invite = parseMessage(this.message);
+    if (!invite.ok || invite.value.kind !== 'request') return;
+    const message = cancelFor(invite.value);
+    if (!message.ok) return;
+    this.owner.startCancel(this, message.value);
+    this.start(AFTER_CANCEL, timersFor(this.flow.transport).first('B'));
+  }
+
+  #apply(event: InviteClientEvent, response?: SipResponse): void {
+    if (this.state === 'Terminated') return;
+    const transition = step(inviteClient, this.state, event);
+    if (transition.to !== undefined) this.state = transition.to;
+    this.carryOut(transition, response);
+  }
+}

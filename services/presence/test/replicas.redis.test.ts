@@ -193,9 +193,29 @@ describe('presence over Redis', () => {
     await eventually('a NOTIFY from another', () => edge.of('fay-1').length === 2, 1_000);
   });
 
+  test('O04 the trace of the REGISTER goes on in the NOTIFY and in the spans of presence', async () => {
+    await addUser('gil');
+    const others = replicas;
+    replicas = [await Replica.start({ ...env(), OTEL_TRACES_EXPORTER: 'console' })];
+    await Promise.all(others.map((replica) => replica.stop()));
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const trace = `00-${traceId}-b7ad6b7169203331-01`;
+    await edge.subscribe(replicas[0]!.inner, { user: 'gil', callId: 'gil-1', cseq: 1 });
+    await eventually('settled', async () => (await states('gil')) === 'settled');
+    await register('gil', 'registered', trace);
+    await eventually('the NOTIFY', () => edge.of('gil-1').length === 2, 1_500);
+    expect(edge.of('gil-1')[1]?.request.header('traceparent')).toMatch(`00-${traceId}-`);
+    expect(edge.of('gil-1')[1]?.request.header('traceparent')).not.toBe(trace);
+    await replicas[0]!.stop();
+    expect(JSON.stringify(replicas[0]!.lines)).toContain(traceId);
+    replicas = [await Replica.start(env()), await Replica.start(env())];
+  });
+
   test('O03 health, readiness and metrics', async () => {
     const replica = replicas[0]!;
     expect([await replica.status('/healthz'), await replica.status('/readyz')]).toEqual([200, 200]);
+    await edge.subscribe(replica.inner, { user: 'ann', callId: 'ann-9', cseq: 1 });
+    await eventually('settled', async () => (await states('ann')) === 'settled');
     expect(await replica.metrics()).toMatch(
       /rollcall_notifications_total\{event="presence",status="200"\} [1-9]/,
     );
@@ -209,7 +229,7 @@ describe('presence without Redis', () => {
     const replica = await Replica.start({ ROLLCALL_REDIS_URL: own.url });
     try {
       const warnings = (): string[] =>
-        replica.lines.filter(({ msg }) => msg.startsWith('the store')).map(({ msg }) => msg);
+        replica.lines.flatMap(({ msg = '' }) => (msg.startsWith('the store') ? [msg] : []));
       expect(warnings()).toEqual(['the store is away, requests get 503']);
       expect([await replica.status('/healthz'), await replica.status('/readyz')]).toEqual([200, 503]);
       const refused = await edge.subscribe(replica.inner, { user: 'ann', callId: 'away', cseq: 1 });

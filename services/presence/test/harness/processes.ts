@@ -60,7 +60,10 @@ export class OwnRedis {
 
 interface LogLine {
   readonly level?: string;
-  readonly msg: string;
+  readonly msg?: string;
+  /** Lines of the console exporter have these instead. */
+  readonly name?: string;
+  readonly traceId?: string;
   readonly inner?: number;
   readonly http?: number;
 }

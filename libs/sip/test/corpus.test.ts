@@ -125,7 +125,7 @@ describe('RFC 4475: what is read of them', () => {
     expect(contacts.kind === 'list' && contacts.contacts[0]).toMatchObject({
       display: 'Quoted string ""',
       q: 330,
-      paramsText: '; newparam = newvalue; secondparam',
+      paramsText: '; newparam = newvalue ; secondparam',
     });
     expect(request.header('newfangledheader')).toBe('newfangled value continued newfangled value');
     expect(request.header('subject')).toBe('');

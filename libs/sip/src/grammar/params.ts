@@ -6,7 +6,7 @@
  */
 import { load, octet, span } from './octets.ts';
 import { COMMA, DQUOTE, EQUAL, PARAM, SEMI, TOKEN, VALUE } from './chars.ts';
-import { scanEscaped, scanQuoted, scanToken, skipLws, spells, unquote } from './scan.ts';
+import { scanEscaped, scanQuoted, scanToken, skipLws, spells, trimEnd, unquote } from './scan.ts';
 
 /** A value with more parameters than this is refused: twice what RFC 3840 §9 can make of one Contact. */
 export const MAX_PARAMS = 64;
@@ -129,7 +129,10 @@ export function markedText(raw: string, end: number, except: readonly number[]):
   let text = '';
   for (let i = 0; i < count; i += 1) {
     if (except.includes(i)) continue;
-    text += raw.slice(markAt(i, 0), i + 1 < count ? markAt(i + 1, 0) : end).trimEnd();
+    // neighbours that both stay are one piece
+    const start = markAt(i, 0);
+    while (i + 1 < count && !except.includes(i + 1)) i += 1;
+    text += raw.slice(start, i + 1 < count ? trimEnd(start, markAt(i + 1, 0)) : end);
   }
   return text;
 }

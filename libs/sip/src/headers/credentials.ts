@@ -15,19 +15,28 @@ export interface DigestCredentials {
 /** More auth-params than this is no Digest: RFC 7616 §3.4 names twelve. */
 const MAX_AUTH_PARAMS = 32;
 
-/** The auth-params of RFC 7616 §3.4 by the length of their names; others are read all the same. */
-const KNOWN: readonly (readonly string[])[] = [
-  [],
-  [],
-  ['nc'],
-  ['uri', 'qop'],
-  [],
-  ['realm', 'nonce'],
-  ['cnonce', 'opaque'],
-  [],
-  ['username', 'response', 'userhash'],
-  ['algorithm', 'username*'],
-];
+/** The auth-params of RFC 7616 §3.4: these come out without making a string. Others are read all the same. */
+const KNOWN = [
+  'username',
+  'realm',
+  'nonce',
+  'uri',
+  'response',
+  'algorithm',
+  'cnonce',
+  'opaque',
+  'qop',
+  'nc',
+  'userhash',
+  'username*',
+] as const;
+/** Number of the first of `KNOWN` with this length; the rest follow in `NEXT`. */
+const FIRST = new Int8Array(10).fill(-1);
+const NEXT = new Int8Array(KNOWN.length).fill(-1);
+KNOWN.forEach(({ length }, known) => {
+  NEXT[known] = FIRST[length] ?? -1;
+  FIRST[length] = known;
+});
 
 /**
  * "Digest" LWS dig-resp *(COMMA dig-resp). `undefined` for another scheme, which is read as no credentials at all
@@ -39,6 +48,10 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
   if (!spells(at, schemeEnd, 'digest')) return good(undefined, end);
   const names: string[] = [];
   const values: string[] = [];
+  // one look tells for all values whether there is a backslash to take out
+  const escape = raw.indexOf('\\', at);
+  const plain = escape < 0 || escape >= end;
+  let seen = 0;
   let i = skipLws(schemeEnd, end);
   if (i === schemeEnd) return flaw('credentials', i, 'nothing after the scheme');
   for (;;) {
@@ -50,11 +63,14 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
     const value = skipLws(equal + 1, end);
     const valueEnd = scanAuthValue(value, end);
     if (valueEnd < 0) return flaw('auth-param', ~valueEnd, 'an auth-param whose value does not end');
-    const name = nameOf(raw, i, nameEnd);
-    if (names.includes(name)) return flaw('auth-param', i, 'an auth-param given twice');
+    const known = knownName(i, nameEnd);
+    const name = known < 0 ? raw.slice(i, nameEnd).toLowerCase() : (KNOWN[known] ?? '');
+    const twice = known < 0 ? names.includes(name) : (seen & (1 << known)) !== 0;
+    if (twice) return flaw('auth-param', i, 'an auth-param given twice');
+    if (known >= 0) seen |= 1 << known;
     if (names.length >= MAX_AUTH_PARAMS) return flaw('auth-param', i, 'too many auth-params');
     names.push(name);
-    values.push(octet(value) === DQUOTE ? unquote(raw, value, valueEnd) : raw.slice(value, valueEnd));
+    values.push(valueOf(raw, value, valueEnd, plain));
     i = skipLws(valueEnd, end);
     if (i >= end) break;
     if (octet(i) !== COMMA) return flaw('auth-param', i, 'neither the end nor a comma');
@@ -63,10 +79,16 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
   return good({ scheme: 'Digest', params: new AuthParams(names, values) }, end);
 }
 
-/** The name in lower case; those of `KNOWN` without making a new string. */
-function nameOf(raw: string, at: number, end: number): string {
-  for (const name of KNOWN[end - at] ?? []) if (spells(at, end, name)) return name;
-  return raw.slice(at, end).toLowerCase();
+/** Number of a name in `KNOWN`, or -1. */
+function knownName(at: number, end: number): number {
+  let known = FIRST[end - at] ?? -1;
+  while (known >= 0 && !spells(at, end, KNOWN[known] ?? '')) known = NEXT[known] ?? -1;
+  return known;
+}
+
+function valueOf(raw: string, at: number, end: number, plain: boolean): string {
+  if (octet(at) !== DQUOTE) return raw.slice(at, end);
+  return plain ? raw.slice(at + 1, end - 1) : unquote(raw, at, end);
 }
 
 /** A map of a dozen entries: looking through two lists is faster than hashing, and cheaper to make. */

@@ -28,7 +28,7 @@ import {
 import type { Params } from '../grammar/params.ts';
 import { readDigits, scanQuoted, skipLws, trimEnd, unquote } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
-import type { Read } from '../problem.ts';
+import type { Flawed, Read } from '../problem.ts';
 import { readUri } from '../uri/uri.ts';
 import type { Uri } from '../uri/uri.ts';
 
@@ -60,18 +60,17 @@ export const MAX_DELTA_SECONDS = 2 ** 32 - 1;
 /** "Malformed values SHOULD be treated as equivalent to 3600" (RFC 3261 §10.2.1.1). */
 export const MALFORMED_EXPIRES = 3600;
 
-interface Address {
-  readonly display: string | undefined;
-  readonly uri: Uri;
-  readonly uriText: string;
-}
-
 /** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
 export function readNameAddr(raw: string, at: number, end: number): Read<NameAddr> {
   const start = skipLws(at, end);
-  const address = readAddress(raw, start, end);
+  const bracket = scanDisplayName(start, end);
+  if (bracket < 0) return addressFlaw(start, ~bracket, end);
+  const bare = octet(bracket) !== LAQUOT || bracket >= end;
+  const address = bare ? readBare(raw, start, end) : readBracketed(raw, bracket, end);
   if (!address.ok) return address;
-  const { display, uri, uriText } = address.value;
+  const display = bare || bracket === start ? undefined : displayName(raw, start, bracket);
+  const uri = address.value;
+  const uriText = uri.text;
   const stop = scanParams(address.next, end);
   if (stop < 0) return flaw('params', ~stop, 'not a header parameter, or one given twice');
   const textEnd = trimEnd(address.next, stop);
@@ -133,45 +132,48 @@ function readQvalue(at: number, end: number): number {
 /** Thousandths in a digit string of this length. */
 const SCALE = [0, 100, 10, 1] as const;
 
-/** name-addr = [ display-name ] LAQUOT addr-spec RAQUOT, or addr-spec alone */
-function readAddress(raw: string, at: number, end: number): Read<Address> {
+/**
+ * name-addr = [ display-name ] LAQUOT addr-spec RAQUOT, or addr-spec alone: the offset of the LAQUOT, or of the COLON
+ * that makes it an addr-spec.
+ *
+ * display-name = *( token LWS ) / quoted-string. Departure: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam,
+ * Zoiper).
+ */
+function scanDisplayName(at: number, end: number): number {
   const first = octet(at);
-  if (at >= end) return flaw('address-empty', at, 'an address is missing');
-  if (first === LAQUOT) return readBracketed(raw, at, end, undefined);
-  if (first === DQUOTE) {
-    const quoteEnd = scanQuoted(at, end);
-    if (quoteEnd < 0) return flaw('display-name', ~quoteEnd, 'a quoted display name that does not end');
-    const bracket = skipLws(quoteEnd, end);
-    if (octet(bracket) !== LAQUOT || bracket >= end)
-      return flaw('name-addr', bracket, 'no "<" after the display name');
-    return readBracketed(raw, bracket, end, unquote(raw, at, quoteEnd));
+  if (first === LAQUOT && at < end) return at;
+  if (first !== DQUOTE) {
+    const i = span(at, end, TOKEN | WSP);
+    return i < end && (octet(i) === LAQUOT || octet(i) === COLON) ? i : ~i;
   }
-  // display-name = *( token LWS ); departure: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam, Zoiper)
-  const i = span(at, end, TOKEN | WSP);
-  const code = octet(i);
-  if (i < end && code === LAQUOT) return readBracketed(raw, i, end, raw.slice(at, trimEnd(at, i)));
-  if (i >= end || code !== COLON) return flaw('display-name', i, 'neither a display name nor a URI');
-  return readBare(raw, at, end);
+  const quoteEnd = scanQuoted(at, end);
+  if (quoteEnd < 0) return quoteEnd;
+  const bracket = skipLws(quoteEnd, end);
+  return bracket < end && octet(bracket) === LAQUOT ? bracket : ~bracket;
 }
 
-function readBracketed(
-  raw: string,
-  bracket: number,
-  end: number,
-  display: string | undefined,
-): Read<Address> {
+function addressFlaw(start: number, at: number, end: number): Flawed {
+  if (start >= end) return flaw('address-empty', start, 'an address is missing');
+  return flaw('display-name', at, 'neither a display name with a "<" behind it nor a URI');
+}
+
+function displayName(raw: string, at: number, bracket: number): string {
+  const end = trimEnd(at, bracket);
+  return octet(at) === DQUOTE ? unquote(raw, at, end) : raw.slice(at, end);
+}
+
+function readBracketed(raw: string, bracket: number, end: number): Read<Uri> {
   const close = span(bracket + 1, end, BRACKETED);
   if (close >= end || octet(close) !== RAQUOT) return flaw('name-addr', bracket, 'a "<" that is not closed');
   const uri = readUri(raw, bracket + 1, close);
-  if (!uri.ok) return uri;
-  return good({ display, uri: uri.value, uriText: uri.value.text }, close + 1);
+  return uri.ok ? good(uri.value, close + 1) : uri;
 }
 
 /**
  * addr-spec without brackets: "if the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in
  * angle brackets" (RFC 3261 §20), so that a ";" begins the header parameters.
  */
-function readBare(raw: string, at: number, end: number): Read<Address> {
+function readBare(raw: string, at: number, end: number): Read<Uri> {
   let stop = at;
   while (stop < end) {
     const code = octet(stop);
@@ -179,7 +181,5 @@ function readBare(raw: string, at: number, end: number): Read<Address> {
     if (code === QUESTION) return flaw('addr-spec', stop, 'a URI with "?" wants angle brackets');
     stop += 1;
   }
-  const uri = readUri(raw, at, stop);
-  if (!uri.ok) return uri;
-  return good({ display: undefined, uri: uri.value, uriText: uri.value.text }, stop);
+  return readUri(raw, at, stop);
 }

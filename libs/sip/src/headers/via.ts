@@ -41,7 +41,7 @@ export const MAGIC_COOKIE = 'z9hG4bK';
 /** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
 export function readVia(raw: string, at: number, end: number): Read<Via> {
   const start = skipLws(at, end);
-  const transportAt = scanProtocol(raw, start, end);
+  const transportAt = scanProtocol(start, end);
   if (transportAt < 0)
     return flaw('via-protocol', ~transportAt, 'a Via begins with SIP/2.0/ and a transport');
   const transportEnd = scanToken(transportAt, end);
@@ -95,8 +95,8 @@ function finish(
 const readRport = (at: number, end: number): number | '' => (at === 0 ? '' : readPort(at, end));
 
 /** sent-protocol = protocol-name SLASH protocol-version SLASH transport; the offset of the transport. */
-function scanProtocol(raw: string, at: number, end: number): number {
-  if (raw.startsWith('SIP/2.0/', at) && at + 8 < end) return skipLws(at + 8, end);
+function scanProtocol(at: number, end: number): number {
+  if (spells(at, at + 8, 'sip/2.0/')) return skipLws(at + 8, end);
   if (!spells(at, at + 3, 'sip')) return ~at;
   const i = scanSlash(at + 3, end);
   if (i < 0 || !spells(i, i + 3, '2.0')) return i < 0 ? i : ~i;
@@ -110,10 +110,11 @@ function scanSlash(at: number, end: number): number {
 }
 
 function readTransport(raw: string, at: number, end: number): string {
-  for (const known of TRANSPORTS) if (end - at === known.length && raw.startsWith(known, at)) return known;
+  for (const known of TRANSPORTS) if (spells(at, end, known.lower)) return known.upper;
   return raw.slice(at, end).toUpperCase();
 }
-const TRANSPORTS = ['UDP', 'TCP', 'TLS', 'WSS', 'WS'] as const;
+/** Those of every day come out without making a string. */
+const TRANSPORTS = ['UDP', 'TCP', 'TLS', 'WSS', 'WS'].map((upper) => ({ upper, lower: upper.toLowerCase() }));
 
 /**
  * The text of a Via as the server transport leaves it: `received` when the sent-by is not the source address

@@ -67,16 +67,19 @@ export function parseUri(text: string): Read<Uri> {
 
 /** addr-spec = SIP-URI / SIPS-URI / absoluteURI, filling `raw[at, end)`. */
 export function readUri(raw: string, at: number, end: number): Read<Uri> {
+  if (end - at > SIP_COLON && spells(at, at + SIP_COLON, 'sip:'))
+    return readSip(raw, at, at + SIP_COLON, end, false);
   const colon = scanScheme(at, end);
   if (colon < 0) return flaw('uri-scheme', at, 'a URI begins with a scheme and a colon');
-  const length = colon - at;
-  if (length === 3 && spells(at, colon, 'sip')) return readSip(raw, at, colon + 1, end, false);
-  if (length === 4 && spells(at, colon, 'sips')) return readSip(raw, at, colon + 1, end, true);
-  if (length === 3 && spells(at, colon, 'tel')) return readTel(raw, at, colon + 1, end);
+  if (spells(at, colon, 'sips')) return readSip(raw, at, colon + 1, end, true);
+  if (spells(at, colon, 'tel')) return readTel(raw, at, colon + 1, end);
+  if (spells(at, colon, 'sip')) return flaw('uri-host', end, 'a URI without a host');
   const stop = scanEscaped(colon + 1, end, URIC);
   if (stop !== end || stop === colon + 1) return flaw('uri', offset(stop), 'an octet that no URI has');
   return good({ kind: 'other', scheme: raw.slice(at, colon).toLowerCase(), text: raw.slice(at, end) }, end);
 }
+
+const SIP_COLON = 4;
 
 const offset = (scanned: number): number => (scanned < 0 ? ~scanned : scanned);
 

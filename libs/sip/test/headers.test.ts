@@ -242,6 +242,11 @@ describe('lists', () => {
     expect(types('Accept:')).toEqual([]);
     expect(problemOf(bare('Accept: pidf').accept())).toMatchObject({ header: 'accept' });
   });
+  it('reads Content-Type', () => {
+    const type = valueOf(bare('c: Application / PIDF+xml;charset="utf-8"').contentType());
+    expect([type?.type, type?.params.get('charset')]).toEqual(['application/pidf+xml', 'utf-8']);
+    expect(problemOf(bare('Content-Type: text').contentType())).toMatchObject({ header: 'content-type' });
+  });
   it('reads Event', () => {
     const event = valueOf(bare('o: presence.winfo;id="7";x').event());
     expect(event).toMatchObject({ package: 'presence.winfo', id: '7' });

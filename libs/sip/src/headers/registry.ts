@@ -1,11 +1,14 @@
 /**
  * The header fields that this project knows by name: one row for each. A field that is not here passes through
- * untouched and in order; a row costs nothing but its name.
- *
- * Fields with a parser of their own say so in `grammar`; the typed accessors of a message use the same function.
+ * untouched and in order; a row costs nothing but its name. Rows with `read` have a typed accessor on a message.
  */
 import { FOLDED_TOKEN } from '../grammar/chars.ts';
 import { octets } from '../grammar/octets.ts';
+import type { Read } from '../problem.ts';
+import { readCredentials } from './credentials.ts';
+import { readContact, readNameAddr } from './name-addr.ts';
+import { readCSeq, readCallId, readEvent, readMediaRange, readNumber } from './simple.ts';
+import { readVia } from './via.ts';
 
 /** What is known of one header field. */
 export interface HeaderSpec {
@@ -16,32 +19,46 @@ export interface HeaderSpec {
   readonly rfc: string;
   /** True when there may be but one line with one value; more is refused (RFC 3261 §7.3.1, RFC 4475 §3.3.8). */
   readonly single?: true;
+  /** Reads one value from `raw[at, end)`, the loaded text. */
+  readonly read?: (raw: string, at: number, end: number) => Read<unknown>;
 }
 
 // The first rows are those of every request: their numbers fit into one 31-bit set (see `seen` of a message).
 export const HEADERS = {
-  via: { name: 'Via', compact: 'v', rfc: 'RFC 3261 §20.42' },
-  from: { name: 'From', compact: 'f', rfc: 'RFC 3261 §20.20', single: true },
-  to: { name: 'To', compact: 't', rfc: 'RFC 3261 §20.39', single: true },
-  'call-id': { name: 'Call-ID', compact: 'i', rfc: 'RFC 3261 §20.8', single: true },
-  cseq: { name: 'CSeq', rfc: 'RFC 3261 §20.16', single: true },
-  'max-forwards': { name: 'Max-Forwards', rfc: 'RFC 3261 §20.22', single: true },
-  'content-length': { name: 'Content-Length', compact: 'l', rfc: 'RFC 3261 §20.14', single: true },
-  'content-type': { name: 'Content-Type', compact: 'c', rfc: 'RFC 3261 §20.15', single: true },
-  contact: { name: 'Contact', compact: 'm', rfc: 'RFC 3261 §20.10' },
-  expires: { name: 'Expires', rfc: 'RFC 3261 §20.19', single: true },
-  authorization: { name: 'Authorization', rfc: 'RFC 3261 §20.7' },
-  'proxy-authorization': { name: 'Proxy-Authorization', rfc: 'RFC 3261 §20.28' },
-  route: { name: 'Route', rfc: 'RFC 3261 §20.34' },
-  'record-route': { name: 'Record-Route', rfc: 'RFC 3261 §20.30' },
-  path: { name: 'Path', rfc: 'RFC 3327 §4' },
-  'p-asserted-identity': { name: 'P-Asserted-Identity', rfc: 'RFC 3325 §9.1' },
+  via: { name: 'Via', compact: 'v', rfc: 'RFC 3261 §20.42', read: readVia },
+  from: { name: 'From', compact: 'f', rfc: 'RFC 3261 §20.20', single: true, read: readNameAddr },
+  to: { name: 'To', compact: 't', rfc: 'RFC 3261 §20.39', single: true, read: readNameAddr },
+  'call-id': { name: 'Call-ID', compact: 'i', rfc: 'RFC 3261 §20.8', single: true, read: readCallId },
+  cseq: { name: 'CSeq', rfc: 'RFC 3261 §20.16', single: true, read: readCSeq },
+  'max-forwards': { name: 'Max-Forwards', rfc: 'RFC 3261 §20.22', single: true, read: readNumber },
+  'content-length': {
+    name: 'Content-Length',
+    compact: 'l',
+    rfc: 'RFC 3261 §20.14',
+    single: true,
+    read: readNumber,
+  },
+  'content-type': {
+    name: 'Content-Type',
+    compact: 'c',
+    rfc: 'RFC 3261 §20.15',
+    single: true,
+    read: readMediaRange,
+  },
+  contact: { name: 'Contact', compact: 'm', rfc: 'RFC 3261 §20.10', read: readContact },
+  expires: { name: 'Expires', rfc: 'RFC 3261 §20.19', single: true, read: readNumber },
+  authorization: { name: 'Authorization', rfc: 'RFC 3261 §20.7', read: readCredentials },
+  'proxy-authorization': { name: 'Proxy-Authorization', rfc: 'RFC 3261 §20.28', read: readCredentials },
+  route: { name: 'Route', rfc: 'RFC 3261 §20.34', read: readNameAddr },
+  'record-route': { name: 'Record-Route', rfc: 'RFC 3261 §20.30', read: readNameAddr },
+  path: { name: 'Path', rfc: 'RFC 3327 §4', read: readNameAddr },
+  'p-asserted-identity': { name: 'P-Asserted-Identity', rfc: 'RFC 3325 §9.1', read: readNameAddr },
   require: { name: 'Require', rfc: 'RFC 3261 §20.32' },
   'proxy-require': { name: 'Proxy-Require', rfc: 'RFC 3261 §20.29' },
   supported: { name: 'Supported', compact: 'k', rfc: 'RFC 3261 §20.37' },
   unsupported: { name: 'Unsupported', rfc: 'RFC 3261 §20.40' },
-  event: { name: 'Event', compact: 'o', rfc: 'RFC 6665 §8.2.1', single: true },
-  accept: { name: 'Accept', rfc: 'RFC 3261 §20.1' },
+  event: { name: 'Event', compact: 'o', rfc: 'RFC 6665 §8.2.1', single: true, read: readEvent },
+  accept: { name: 'Accept', rfc: 'RFC 3261 §20.1', read: readMediaRange },
   'subscription-state': { name: 'Subscription-State', rfc: 'RFC 6665 §8.2.3', single: true },
   'sip-if-match': { name: 'SIP-If-Match', rfc: 'RFC 3903 §11.3.2', single: true },
   'sip-etag': { name: 'SIP-ETag', rfc: 'RFC 3903 §11.3.1', single: true },

@@ -6,7 +6,7 @@ import { flaw } from '../problem.ts';
 import type { ParseProblem } from '../problem.ts';
 import { LIMITS } from './limits.ts';
 import { tooLarge } from './line-index.ts';
-import { ID } from './message.ts';
+import { ID } from './header-fields.ts';
 import type { SipMessage } from './message.ts';
 import type { SipRequest } from './request.ts';
 import type { SipResponse } from './response.ts';

@@ -1,7 +1,7 @@
 /** Splicing: a message forwarded is the message received with a few cuts, never one printed anew. */
 import { HEADERS, headerId } from '../headers/registry.ts';
 import { lineName } from './line-index.ts';
-import { ID } from './message.ts';
+import { ID } from './header-fields.ts';
 import type { SipRequest } from './request.ts';
 import type { SipResponse } from './response.ts';
 import { firstValueEnd, secondValue } from './values.ts';

@@ -3,7 +3,7 @@ import { readUri } from '../uri/uri.ts';
 import type { Uri } from '../uri/uri.ts';
 import type { LineIndex } from './line-index.ts';
 import { SipMessage } from './message.ts';
-import type { Parsed } from './message.ts';
+import type { Parsed } from './header-fields.ts';
 
 /** A request (RFC 3261 §7.1). Made by `parseMessage`; immutable. */
 export class SipRequest extends SipMessage {

@@ -1,6 +1,6 @@
 /** Printing messages: the response to a request (RFC 3261 §8.2.6), and a request of our own. */
 import { reasonPhrase } from '../status.ts';
-import { ID } from './message.ts';
+import { ID } from './header-fields.ts';
 import { firstValueEnd } from './values.ts';
 import type { SipRequest } from './request.ts';
 

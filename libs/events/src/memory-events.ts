@@ -99,12 +99,12 @@ export class MemoryEvents
     return Promise.resolve({ kind: 'committed', version: this.#version });
   }
 
-  take(shard: number, limit: number): Promise<ShardWork> {
+  take(shard: number, limit: number, onlyNew = false): Promise<ShardWork> {
     const now = this.#clock.now();
     const dirty: DirtyEntry[] = [];
     for (const queued of this.#dirty[shard] ?? []) {
       if (dirty.length >= limit) break;
-      if (queued.takenUntil > now) continue;
+      if (queued.takenUntil > now || (onlyNew && queued.takenUntil > 0)) continue;
       queued.takenUntil = now + WORK_LEASE_MS;
       dirty.push(queued.entry);
     }
@@ -113,7 +113,7 @@ export class MemoryEvents
     for (const [member, at] of this.#due) {
       const resource = isResource(member);
       const home = resource ? this.shardOf(member) : shardOfId(member);
-      if (home !== shard || at > now || due.length + lapsed.length >= limit) continue;
+      if (onlyNew || home !== shard || at > now || due.length + lapsed.length >= limit) continue;
       this.#due.set(member, now + WORK_LEASE_MS);
       if (resource) lapsed.push(member);
       else due.push(member);

@@ -70,8 +70,11 @@ export const WORK_LEASE_MS = 5000;
 /** What is to be done for subscriptions, shared between the replicas: each piece goes to one of them, and to another when that one dies. */
 export interface WorkQueue {
   readonly shards: number;
-  /** Takes new entries, entries that a replica took and did not finish in time, and what is due. At most `limit` of each. */
-  take(shard: number, limit: number): Promise<ShardWork>;
+  /**
+   * Takes new entries, and unless `onlyNew` also entries that a replica took and did not finish in time, and what is due. At
+   * most `limit` of each.
+   */
+  take(shard: number, limit: number, onlyNew?: boolean): Promise<ShardWork>;
   /** The entries need not be seen again. */
   done(shard: number, cursors: readonly string[]): Promise<void>;
   /** Puts a subscription that was taken as due back where its record says (`dueAt`), or away when there is none. */

@@ -22,7 +22,7 @@ export class Poller {
   ) {}
 
   start(): void {
-    this.#stopBell = this.store.onBell((shard) => void this.worker.drain(shard));
+    this.#stopBell = this.store.onBell((shard) => void this.worker.drain(shard, true));
     this.#timer = setInterval(() => {
       this.#tick();
     }, POLL_MS / GROUPS);

@@ -53,7 +53,8 @@ interface ResourceWork {
 /** Does what the shards have to do: tells watchers of changes, ends what has expired, takes over what was left. */
 export class ShardWorker {
   readonly #draining = new Set<number>();
-  readonly #again = new Set<number>();
+  /** Shards to look at once more, and whether only for what is new. */
+  readonly #again = new Map<number, boolean>();
   /** Entries that are done, by shard: taken out of the stream in one go, well before their lease ends. */
   readonly #finished = new Map<number, string[]>();
   #stopped = false;
@@ -69,20 +70,22 @@ export class ShardWorker {
     this.#stopped = true;
   }
 
-  /** Does all that a shard has to do now. Never rejects; what failed comes again after its lease. */
-  async drain(shard: number): Promise<void> {
+  /** Does all that a shard has to do now, or what is new there. Never rejects; what failed comes again after its lease. */
+  async drain(shard: number, onlyNew = false): Promise<void> {
     if (this.#stopped) return;
     if (this.#draining.has(shard)) {
-      this.#again.add(shard);
+      this.#again.set(shard, onlyNew && (this.#again.get(shard) ?? true));
       return;
     }
     this.#draining.add(shard);
+    let fresh = onlyNew;
     try {
       do {
+        fresh = this.#again.get(shard) ?? fresh;
         this.#again.delete(shard);
-        const work = await this.deps.store.take(shard, BATCH);
+        const work = await this.deps.store.take(shard, BATCH, fresh);
         await this.#carryOut(shard, work);
-        if (work.dirty.length === BATCH || work.due.length === BATCH) this.#again.add(shard);
+        if (work.dirty.length === BATCH || work.due.length === BATCH) this.#again.set(shard, fresh);
       } while (this.#again.has(shard) && !this.#isStopped());
     } catch (error) {
       this.deps.log.warn({ err: error, shard }, 'work of a shard failed');

@@ -61,7 +61,7 @@ export function tracedStore(store: EventStore, tracing: Tracing, names: TraceNam
     readMany: (ids) => store.readMany(ids),
     watchers: (resource, after, limit) => store.watchers(resource, after, limit),
     commit: (commit) => span('commit-subscription', () => store.commit(commit)),
-    take: (shard, limit) => store.take(shard, limit),
+    take: (shard, limit, onlyNew) => store.take(shard, limit, onlyNew),
     done: (shard, cursors) => store.done(shard, cursors),
     rearm: (id) => store.rearm(id),
     rearmPublications: (resource) => store.rearmPublications(resource),

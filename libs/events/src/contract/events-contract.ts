@@ -181,6 +181,28 @@ function dirtyTests(open: Open): void {
     expect((await takeFor(store, resource)).mine).toEqual([]);
   });
 
+  test('only what is new, when only that is asked for', async () => {
+    const { store, changeLocation, clock, pass } = await open();
+    const { resource, subscription } = await stored(open, {
+      delivery: 'inFlight',
+      until: epochMs(clock.now() - 1),
+    });
+    await changeLocation(resource, 'registered');
+    const take = async (onlyNew: boolean) => {
+      const { dirty, due } = await store.take(store.shardOf(resource), 100, onlyNew);
+      return {
+        dirty: dirty.filter((entry) => entry.resource === resource),
+        due: due.filter((id) => id === subscription.id),
+      };
+    };
+    expect(await take(true)).toMatchObject({ dirty: [{ resource }], due: [] });
+    await pass(WORK_LEASE_MS + 100);
+    expect(await take(true)).toEqual({ dirty: [], due: [] });
+    const { dirty, due } = await take(false);
+    expect([dirty.length, due.length]).toEqual([1, 1]);
+    await store.done(store.shardOf(resource), [dirty[0]?.cursor ?? '']);
+  });
+
   test('the bell rings for the shard', async () => {
     const { store, other, changeLocation } = await open();
     const { resource } = await stored(open);

@@ -6,6 +6,7 @@
 -- ARGV 1 now in ms
 --      2 most entries, and most due members, to take
 --      3 lease in ms: what is taken now and not finished is given again after it
+--      4 `1` for new entries only
 -- Reply { new entries, entries left unfinished, due members }; an entry is { id, { field, value ... } }.
 local dirty, due = KEYS[1], KEYS[2]
 local now, limit, lease = tonumber(ARGV[1]), ARGV[2], ARGV[3]
@@ -21,6 +22,9 @@ if type(read) == 'table' and read.err then
   read = redis.call('XREADGROUP', 'GROUP', 'presence', consumer, 'COUNT', limit, 'STREAMS', dirty, '>')
 end
 local fresh = read and read[1][2] or {}
+if ARGV[4] == '1' then
+  return { fresh, {}, {} }
+end
 local left = redis.call('XAUTOCLAIM', dirty, 'presence', consumer, lease, '0-0', 'COUNT', limit)[2]
 
 local members = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)

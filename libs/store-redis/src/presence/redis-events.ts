@@ -115,13 +115,14 @@ export class RedisEvents
     return { kind: 'conflict', current: readSubscriptionText(id, textOf(listOf(reply)[1])) };
   }
 
-  async take(shard: number, limit: number): Promise<ShardWork> {
+  async take(shard: number, limit: number, onlyNew = false): Promise<ShardWork> {
     const reply = await this.#client.run(takeWork, shardSlot(shard), [
       keys.dirty(shard),
       keys.due(shard),
       String(this.#clock.now()),
       String(limit),
       String(WORK_LEASE_MS),
+      onlyNew ? '1' : '',
     ]);
     return readWork(reply);
   }

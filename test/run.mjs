@@ -128,6 +128,10 @@ async function suite(project, reports, filters) {
 }
 
 async function main() {
+  if (process.argv[2] === '--tools') {
+    installTools();
+    process.exit(missing().length === 0 ? 0 : 1);
+  }
   if (!existsSync(join(root, 'node_modules', '.package-lock.json')) || lockIsNewer()) {
     say('installing packages (npm ci)');
     if ((await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) !== 0) process.exit(1);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdirSync, openSync } from 'node:fs';
+import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -91,6 +91,15 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
+/** A Node that writes a V8 profile when it ends; the flags are not allowed in NODE_OPTIONS. */
+function profilingNode(node: string, profile: string, work: string): string {
+  const script = `${work}/node-profiling`;
+  writeFileSync(script, `#!/bin/sh\nexec ${node} --cpu-prof --cpu-prof-dir=${resolve(profile)} "$@"\n`, {
+    mode: 0o755,
+  });
+  return script;
+}
+
 /** A server under test: its process tree and its Redis, accounted apart. */
 export class Peer {
   private constructor(
@@ -105,10 +114,10 @@ export class Peer {
     if (kind === undefined) throw new RangeError(`no peer "${name}"; there are ${peerNames.join(', ')}`);
     const redis = kind.redis ? await BenchRedis.start(work, REDIS_PORT) : undefined;
     if (name.startsWith('kamailio')) redis?.seedKamailioTables();
-    const [command = '', ...args] = kind.command(redis, options, work);
+    const node = profile === '' ? options.node : profilingNode(options.node, profile, work);
+    const [command = '', ...args] = kind.command(redis, { ...options, node }, work);
     const log = openSync(`${work}/${name}.log`, 'w');
     const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' };
-    if (profile !== '') Object.assign(env, { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(profile)}` });
     const child = spawn(command, args, { stdio: ['ignore', log, log], env, detached: true });
     const peer = new Peer(name, kind.port, child, redis);
     const end = Date.now() + kind.readySeconds * 1000;

@@ -21,7 +21,7 @@ export function summarise(dir: string, rows = 18): string {
       self.set(name, (self.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0));
     });
     const service = [...names.values()].map((name) => /services\/([a-z]+)\//.exec(name)?.[1]).find(Boolean);
-    self.delete('(idle)');
+    self.delete('(idle) ');
     const busy = [...self.values()].reduce((sum, us) => sum + us, 0);
     if (service === undefined || busy < 1_000_000) continue;
     lines.push(`\n${service}: ${(busy / 1e6).toFixed(2)} s busy`);

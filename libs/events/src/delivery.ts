@@ -134,6 +134,8 @@ export class UnexpectedDelivery extends Error {
 export interface DeliveryPolicy {
   /** How long a replica may hold the dialog for one NOTIFY before another takes over. */
   readonly claimMs: number;
+  /** The same again for a NOTIFY that the subscriber takes long to answer: its replica has shown that it lives. */
+  readonly prolongMs: number;
   /** First back-off after a NOTIFY failed; doubles with each further one. */
   readonly retryMs: number;
   readonly retryMaxMs: number;
@@ -142,7 +144,8 @@ export interface DeliveryPolicy {
 }
 
 export const DELIVERY_DEFAULTS: DeliveryPolicy = {
-  claimMs: 10_000,
+  claimMs: 5_000,
+  prolongMs: 15_000,
   retryMs: 2_000,
   retryMaxMs: 300_000,
   maxFailures: 10,

@@ -92,7 +92,7 @@ export class Notifier {
   async #prolong(outstanding: Outstanding): Promise<void> {
     const { subscription } = outstanding.stored;
     if (this.#outstanding.get(subscription.id) !== outstanding) return;
-    const until = epochMs(this.deps.clock.now() + this.deps.policy.claimMs);
+    const until = epochMs(this.deps.clock.now() + this.deps.policy.prolongMs);
     const next = { ...subscription, until };
     const written = await this.deps.records.write(subscription.id, outstanding.stored, next);
     // A conflict is somebody's change on top of our claim: what it says now is prolonged the next time.

@@ -462,12 +462,12 @@ describe('replicas that die', () => {
     await world.register('registered', {}, bob, 0);
     const claimed = shown(world.last);
     world.kill(0);
-    await world.pass(9_000, 1);
+    await world.pass(4_000, 1);
     expect(world.notifies).toHaveLength(2);
     await world.pass(2_000, 1);
     expect(world.notifies).toHaveLength(3);
     expect(world.last.replica).toBe(1);
-    expect(shown(world.last)).toEqual({ ...claimed, cseq: claimed.cseq + 1, state: 'active;expires=589' });
+    expect(shown(world.last)).toEqual({ ...claimed, cseq: claimed.cseq + 1, state: 'active;expires=594' });
     expect(dialogOf(world).callId).toBe('c1');
   });
 
@@ -517,9 +517,9 @@ describe('replicas that die', () => {
     const world = new World(2);
     world.autoAnswer = undefined;
     await world.subscribe();
-    for (let n = 0; n < 8; n += 1) {
+    for (let n = 0; n < 32; n += 1) {
       await world.replicas[0]!.notifier.prolong();
-      await world.pass(4_000, 1);
+      await world.pass(1_000, 1);
     }
     expect(world.notifies).toHaveLength(1);
     world.last.status(200);

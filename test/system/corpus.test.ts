@@ -9,10 +9,6 @@ import { FIXTURES, type CorpusRow, readCorpus } from './corpus.ts';
 let system: TestSystem;
 beforeAll(async () => {
   system = await TestSystem.start();
-  // What the index expects of a REGISTER is what the registrar of its domain answers.
-  const { domains } = (await system.store()).users;
-  for (const name of registeredDomains()) await domains.put({ name });
-  await sleep(100);
 });
 afterAll(() => system.stop());
 
@@ -20,15 +16,27 @@ const ANSWER_MS = 2500;
 const SILENCE_MS = 350;
 /** After the first answer: time for one too many. */
 const MORE_MS = 120;
+/** Until the edge has heard of a change to the domains. */
+const SETTLE_MS = 150;
 
 const rows = readCorpus();
 const octetsOf = (row: CorpusRow): Buffer => readFileSync(new URL(row.file, FIXTURES));
 
-/** Domains that the corpus' REGISTERs are sent to. */
-function registeredDomains(): Set<string> {
-  const hosts = rows.map((row) => /^REGISTER sips?:([^\s;?]+)/m.exec(octetsOf(row).toString('latin1'))?.[1]);
-  return new Set(hosts.filter((host) => host !== undefined && /^[a-z.]+$/.test(host)).map(String));
+const isRegister = (row: CorpusRow): boolean => /^REGISTER /m.test(octetsOf(row).toString('latin1'));
+
+/**
+ * What the index expects of a REGISTER is what the registrar of its domain answers; of the rest, what a proxy answers that
+ * knows nobody there and relays for nobody (RFC 3261 §21.4.4).
+ */
+async function own(domains: boolean): Promise<void> {
+  const { users } = await system.store();
+  for (const name of ['example.com', '[2001:db8::10]']) {
+    if (domains) await users.domains.put({ name });
+    else await users.domains.remove(name);
+  }
+  await sleep(SETTLE_MS);
 }
+
 const statusOf = (answer: string): string =>
   /^SIP\/2\.0 (\d{3}) /.exec(answer)?.[1] ?? `no response: ${answer.slice(0, 40)}`;
 const matches = (status: string, codes: readonly string[]): boolean =>
@@ -94,36 +102,36 @@ it('B24 the corpus has all 74 rows', () => {
   expect(rows).toHaveLength(74);
 });
 
-describe('B24 RFC 4475 and RFC 5118 over UDP', () => {
-  it.each(rows.filter((row) => !row.streamOnly).map((row) => [row.file, row] as const))(
-    'B24 %s',
-    async (_, row) => {
-      const answers = finals(await overUdp(row, rows.indexOf(row)));
-      if (answers.length === 0 && (row.udp.length === 0 || row.silenceAllowed)) return;
-      expect(row.udp.length).toBeGreaterThan(0);
-      expect(answers.length).toBeGreaterThan(0);
-      for (const status of answers)
-        expect(matches(status, row.udp), `${status} is not one of ${row.udp.join(', ')}`).toBe(true);
-    },
-  );
-  it('B24 every process is unharmed', expectUnharmed);
-});
+describe.each([
+  ['REGISTER', true],
+  ['other requests and responses', false],
+])('B24 RFC 4475 and RFC 5118, %s', (_, register) => {
+  const mine = rows.filter((row) => isRegister(row) === register);
+  const named = mine.map((row) => [row.file, row] as const);
+  beforeAll(() => own(register));
 
-describe('B24 RFC 4475 and RFC 5118 over TCP', () => {
-  it.each(rows.map((row) => [row.file, row] as const))('B24 %s', async (_, row) => {
+  it.each(named.filter(([, row]) => !row.streamOnly))('B24 %s over UDP', async (__, row) => {
+    const answers = finals(await overUdp(row, rows.indexOf(row)));
+    if (answers.length === 0 && (row.udp.length === 0 || row.silenceAllowed)) return;
+    expect(answers.length).toBeGreaterThan(0);
+    for (const status of answers) {
+      expect(matches(status, row.udp), `${status} is not one of ${row.udp.join(', ')}`).toBe(true);
+    }
+  });
+
+  it.each(named)('B24 %s over TCP', async (__, row) => {
     const { answers, closed } = await overTcp(octetsOf(row), row.stream.length === 0);
     const statuses = finals(answers);
-    if (
-      statuses.length === 0 &&
-      (row.stream.length === 0 || row.streamSilenceAllowed || (row.closeAllowed && closed))
-    )
-      return;
+    const silence = row.stream.length === 0 || row.streamSilenceAllowed || (row.closeAllowed && closed);
+    if (statuses.length === 0 && silence) return;
     expect(statuses.length).toBeGreaterThan(0);
     for (const status of statuses) {
       expect(matches(status, row.stream), `${status} is not one of ${row.stream.join(', ')}`).toBe(true);
     }
-    if (row.file.endsWith('dblreq.sip')) expect(statuses).toHaveLength(2);
+    // Behind the INVITE stand octets that its Content-Length leaves over: they may be refused as well.
+    if (row.file.endsWith('dblreq.sip')) expect(statuses.length).toBeGreaterThanOrEqual(2);
   });
+
   it('B24 every process is unharmed', expectUnharmed);
 });
 

@@ -456,7 +456,7 @@ describe('O04 one trace', () => {
               const kinds = new Set(mine.map((span) => span.service.replace('rollcall-', '')));
               if (
                 ['edge', 'registrar', 'presence'].every((kind) => kinds.has(kind)) &&
-                mine.some((span) => span.name === 'sip.presence.notify')
+                mine.some((span) => span.name === 'sip.edge.deliver')
               ) {
                 return mine;
               }

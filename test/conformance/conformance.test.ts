@@ -14,7 +14,11 @@ describe('conformance', () => {
   it('every id that a title names is on the list', () => {
     const known = new Set(ACCEPTANCE.map(({ id }) => id));
     const letters = new Set(ACCEPTANCE.map(({ id }) => id.charAt(0)));
-    const strange = [...named.keys()].filter((id) => letters.has(id.charAt(0)) && !known.has(id));
+    // P1 to P21 are also the quirks of phones that the parser's tests go through.
+    const quirk = /^P(0[6-9]|1\d|2[01])$/;
+    const strange = [...named.keys()].filter(
+      (id) => letters.has(id.charAt(0)) && !known.has(id) && !quirk.test(id),
+    );
     expect(strange).toEqual([]);
   });
 

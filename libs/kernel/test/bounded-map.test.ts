@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { BoundedMap } from '../src/bounded-map.ts';
 
-const filled = (limit: number, keys: string[], onEvict?: (key: string) => void): BoundedMap<string, number> => {
+const filled = (
+  limit: number,
+  keys: string[],
+  onEvict?: (key: string) => void,
+): BoundedMap<string, number> => {
   const map = new BoundedMap<string, number>(limit, onEvict);
   keys.forEach((key, index) => {
     map.set(key, index);

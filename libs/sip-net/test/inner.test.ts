@@ -66,7 +66,9 @@ function whoAnswered(outcome: InnerOutcome): string {
 }
 
 /** A replica that accepts connections and does with them what the test wants. */
-async function rawServer(onSocket: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
+async function rawServer(
+  onSocket: (socket: Socket) => void,
+): Promise<{ host: string; port: number; server: Server }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -81,7 +83,7 @@ async function rawServer(onSocket: (socket: Socket) => void): Promise<{ port: nu
     },
   });
   const address = server.address();
-  return { server, port: address !== null && typeof address === 'object' ? address.port : 0 };
+  return { server, host: HOST, port: address !== null && typeof address === 'object' ? address.port : 0 };
 }
 
 describe('request and answer', () => {

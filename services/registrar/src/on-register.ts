@@ -1,7 +1,7 @@
 import { assertNever } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
-import type { Aor, CommitOutcome, LocationSnapshot, StoreClock } from '@rollcall/location';
+import type { CommitOutcome, LocationSnapshot, StoreClock } from '@rollcall/location';
 import {
   decideRegister,
   isAssertedOwner,
@@ -18,6 +18,7 @@ import type { Authorizer } from './authorizer.ts';
 import { countChanges } from './counters.ts';
 import type { OutcomeLabel, RegistrarCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
+import { JobLines } from './job-lines.ts';
 import type { RegistrarAudit, RegistrarLocation, RegistrarLog } from './ports.ts';
 import { RegisterJob } from './register-job.ts';
 import type { SnapshotMemory } from './snapshot-memory.ts';
@@ -58,8 +59,7 @@ const FAULT = refuse('fault', 'a fault of ours');
  */
 export class RegisterHandler {
   readonly #parts: RegisterHandlerParts;
-  /** The last waiting job of each AoR (RFC 3261 §10.3: processed in the order that they are received). */
-  readonly #last = new Map<Aor, RegisterJob>();
+  readonly #lines = new JobLines();
   #inFlight = 0;
 
   constructor(parts: RegisterHandlerParts) {
@@ -116,11 +116,7 @@ export class RegisterHandler {
   }
 
   #enqueue(job: RegisterJob): void {
-    const { aor } = job.intent;
-    const last = this.#last.get(aor);
-    this.#last.set(aor, job);
-    if (last === undefined) this.#begin(job);
-    else last.next = job;
+    if (this.#lines.join(job)) this.#begin(job);
   }
 
   #begin(job: RegisterJob): void {
@@ -238,8 +234,8 @@ export class RegisterHandler {
   /** The job is over: the next of its AoR begins. */
   #leave(job: RegisterJob): void {
     this.#inFlight -= 1;
-    if (job.next !== undefined) this.#begin(job.next);
-    else if (this.#last.get(job.intent.aor) === job) this.#last.delete(job.intent.aor);
+    const next = this.#lines.leave(job);
+    if (next !== undefined) this.#begin(next);
   }
 
   #refuse(request: SipRequest, reply: (message: string) => void, refusal: Refusal): void {

@@ -5,6 +5,11 @@ import type { SipRequest } from '@rollcall/sip';
 export class RegisterJob {
   /** Of the same AoR, and to be carried out after this one. */
   next: RegisterJob | undefined = undefined;
+  /** The last of the line of which this is the first; undefined when nobody waits. */
+  last: RegisterJob | undefined = undefined;
+  /** Where the line is kept, and the first of another line that is kept there. */
+  place = 0;
+  neighbour: RegisterJob | undefined = undefined;
   /** Commits that conflicted. */
   conflicts = 0;
   /** The identity that acts under a grant; undefined for the owner. */

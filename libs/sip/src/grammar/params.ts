@@ -118,6 +118,13 @@ export function findMark(name: string): number {
 export const markedStart = (index: number): number => markAt(index, 3);
 export const markedEnd = (index: number): number => markAt(index, 4);
 
+/** True when parameter `index` of the last scan has no value, or an empty one. */
+export function isMarkedEmpty(index: number): boolean {
+  const value = markAt(index, 3);
+  const length = markAt(index, 4) - value;
+  return value === 0 || length === 0 || (length === 2 && octet(value) === DQUOTE);
+}
+
 /** The value of parameter `index` of the last scan: unquoted; '' when it has none. */
 export function markedValue(raw: string, index: number): string {
   const value = markAt(index, 3);

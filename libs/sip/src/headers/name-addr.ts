@@ -18,6 +18,7 @@ import {
 import {
   NO_PARAMS,
   findMark,
+  isMarkedEmpty,
   markedEnd,
   markedStart,
   markedText,
@@ -29,7 +30,7 @@ import type { Params } from '../grammar/params.ts';
 import { readDigits, scanQuoted, skipLws, trimEnd, unquote } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
 import type { Flawed, Read } from '../problem.ts';
-import { readUri } from '../uri/uri.ts';
+import { scanUri, scannedUri } from '../uri/uri.ts';
 import type { Uri } from '../uri/uri.ts';
 
 /** (name-addr / addr-spec) *( SEMI generic-param ) */
@@ -60,31 +61,50 @@ export const MAX_DELTA_SECONDS = 2 ** 32 - 1;
 /** "Malformed values SHOULD be treated as equivalent to 3600" (RFC 3261 §10.2.1.1). */
 export const MALFORMED_EXPIRES = 3600;
 
+// What the last `scanNameAddr` found: offsets of the loaded text.
+let start = 0;
+/** Offset of the "<", or of the colon of an address without brackets. */
+let bracket = 0;
+let bare = false;
+/** Past the address. */
+let addressEnd = 0;
+let textEnd = 0;
+/** Number of the mark of the tag, or -1. */
+let tagMark = -1;
+/** `end`, or the COMMA that ends the value. */
+let next = 0;
+
+/** Where the value that was scanned last ends: at `end`, or at the COMMA behind it. */
+export const scannedNameAddrEnd = (): number => next;
+/** True when the value that was scanned last has a tag. */
+export const scannedTag = (): boolean => tagMark >= 0;
+
+/** Checks what `readNameAddr` reads, and makes nothing: the problem, or undefined. */
+export function scanNameAddr(at: number, end: number): Flawed | undefined {
+  start = skipLws(at, end);
+  bracket = scanDisplayName(start, end);
+  if (bracket < 0) return addressFlaw(start, ~bracket, end);
+  bare = octet(bracket) !== LAQUOT || bracket >= end;
+  const problem = bare ? scanBare(start, end) : scanBracketed(bracket, end);
+  if (problem !== undefined) return problem;
+  next = scanParams(addressEnd, end);
+  if (next < 0) return flaw('params', ~next, 'not a header parameter, or one given twice');
+  textEnd = trimEnd(addressEnd, next);
+  tagMark = textEnd === addressEnd ? -1 : findMark('tag');
+  if (tagMark >= 0 && isMarkedEmpty(tagMark)) return flaw('tag', addressEnd, 'a tag without a value');
+  return undefined;
+}
+
 /** Reads one value from `raw[at, end)`; `next` is `end` or the COMMA that ends the value. */
 export function readNameAddr(raw: string, at: number, end: number): Read<NameAddr> {
-  const start = skipLws(at, end);
-  const bracket = scanDisplayName(start, end);
-  if (bracket < 0) return addressFlaw(start, ~bracket, end);
-  const bare = octet(bracket) !== LAQUOT || bracket >= end;
-  const address = bare ? readBare(raw, start, end) : readBracketed(raw, bracket, end);
-  if (!address.ok) return address;
+  const problem = scanNameAddr(at, end);
+  if (problem !== undefined) return problem;
   const display = bare || bracket === start ? undefined : displayName(raw, start, bracket);
-  const uri = address.value;
+  const uri = scannedUri(raw);
   const uriText = uri.text;
-  const stop = scanParams(address.next, end);
-  if (stop < 0) return flaw('params', ~stop, 'not a header parameter, or one given twice');
-  const textEnd = trimEnd(address.next, stop);
-  if (textEnd === address.next) {
-    return good(
-      { display, uri, uriText, params: NO_PARAMS, tag: undefined, text: raw.slice(start, textEnd) },
-      stop,
-    );
-  }
-  const mark = findMark('tag');
-  const tag = mark < 0 ? undefined : markedValue(raw, mark);
-  if (tag === '') return flaw('tag', address.next, 'a tag without a value');
-  const params = paramsOf(raw, skipLws(address.next, textEnd), textEnd);
-  return good({ display, uri, uriText, params, tag, text: raw.slice(start, textEnd) }, stop);
+  const tag = tagMark < 0 ? undefined : markedValue(raw, tagMark);
+  const params = textEnd === addressEnd ? NO_PARAMS : paramsOf(raw, skipLws(addressEnd, textEnd), textEnd);
+  return good({ display, uri, uriText, params, tag, text: raw.slice(start, textEnd) }, next);
 }
 
 /** contact-param = (name-addr / addr-spec) *( SEMI contact-params ) */
@@ -148,32 +168,32 @@ function scanDisplayName(at: number, end: number): number {
   }
   const quoteEnd = scanQuoted(at, end);
   if (quoteEnd < 0) return quoteEnd;
-  const bracket = skipLws(quoteEnd, end);
-  return bracket < end && octet(bracket) === LAQUOT ? bracket : ~bracket;
+  const angle = skipLws(quoteEnd, end);
+  return angle < end && octet(angle) === LAQUOT ? angle : ~angle;
 }
 
-function addressFlaw(start: number, at: number, end: number): Flawed {
-  if (start >= end) return flaw('address-empty', start, 'an address is missing');
+function addressFlaw(from: number, at: number, end: number): Flawed {
+  if (from >= end) return flaw('address-empty', from, 'an address is missing');
   return flaw('display-name', at, 'neither a display name with a "<" behind it nor a URI');
 }
 
-function displayName(raw: string, at: number, bracket: number): string {
-  const end = trimEnd(at, bracket);
+function displayName(raw: string, at: number, stop: number): string {
+  const end = trimEnd(at, stop);
   return octet(at) === DQUOTE ? unquote(raw, at, end) : raw.slice(at, end);
 }
 
-function readBracketed(raw: string, bracket: number, end: number): Read<Uri> {
-  const close = span(bracket + 1, end, BRACKETED);
-  if (close >= end || octet(close) !== RAQUOT) return flaw('name-addr', bracket, 'a "<" that is not closed');
-  const uri = readUri(raw, bracket + 1, close);
-  return uri.ok ? good(uri.value, close + 1) : uri;
+function scanBracketed(at: number, end: number): Flawed | undefined {
+  const close = span(at + 1, end, BRACKETED);
+  if (close >= end || octet(close) !== RAQUOT) return flaw('name-addr', at, 'a "<" that is not closed');
+  addressEnd = close + 1;
+  return scanUri(at + 1, close);
 }
 
 /**
  * addr-spec without brackets: "if the URI contains a comma, question mark or semicolon, the URI MUST be enclosed in
  * angle brackets" (RFC 3261 §20), so that a ";" begins the header parameters.
  */
-function readBare(raw: string, at: number, end: number): Read<Uri> {
+function scanBare(at: number, end: number): Flawed | undefined {
   let stop = at;
   while (stop < end) {
     const code = octet(stop);
@@ -181,5 +201,6 @@ function readBare(raw: string, at: number, end: number): Read<Uri> {
     if (code === QUESTION) return flaw('addr-spec', stop, 'a URI with "?" wants angle brackets');
     stop += 1;
   }
-  return readUri(raw, at, stop);
+  addressEnd = stop;
+  return scanUri(at, stop);
 }

@@ -15,10 +15,22 @@ export interface CSeq {
 /** "The sequence number value MUST be expressible as a 32-bit unsigned integer" (RFC 3261 §8.1.1.5). */
 const MAX_SEQ = 2 ** 32 - 1;
 
-/** CSeq = 1*DIGIT LWS Method */
-export function readCSeq(raw: string, at: number, end: number): Read<CSeq> {
+/** True when `readCSeq` would read `[at, end)`. */
+export function isCSeq(at: number, end: number): boolean {
+  const i = numberEnd(at, end);
+  const seq = readDigits(at, i);
+  return seq >= 0 && seq <= MAX_SEQ && scanToken(skipLws(i, end), end) === end;
+}
+
+function numberEnd(at: number, end: number): number {
   let i = at;
   while (i < end && octet(i) > 0x20) i += 1;
+  return i;
+}
+
+/** CSeq = 1*DIGIT LWS Method */
+export function readCSeq(raw: string, at: number, end: number): Read<CSeq> {
+  const i = numberEnd(at, end);
   const seq = readDigits(at, i);
   if (seq < 0) return flaw('cseq', at, 'a CSeq begins with a number');
   if (seq > MAX_SEQ) return flaw('cseq', at, 'a CSeq past 2^32-1');
@@ -31,10 +43,20 @@ export function readCSeq(raw: string, at: number, end: number): Read<CSeq> {
 
 /** callid = word [ "@" word ] */
 export function readCallId(raw: string, at: number, end: number): Read<string> {
-  let i = span(at, end, WORD);
-  if (i > at && i + 1 < end && octet(i) === AT) i = span(i + 1, end, WORD);
+  const i = scanCallId(at, end);
   return i === end && end > at ? good(raw.slice(at, end), end) : flaw('call-id', i, 'not a Call-ID');
 }
+
+/** True when `readCallId` would read `[at, end)`. */
+export const isCallId = (at: number, end: number): boolean => end > at && scanCallId(at, end) === end;
+
+function scanCallId(at: number, end: number): number {
+  const i = span(at, end, WORD);
+  return i > at && i + 1 < end && octet(i) === AT ? span(i + 1, end, WORD) : i;
+}
+
+/** True when `readNumber` would read `[at, end)`. */
+export const isNumber = (at: number, end: number): boolean => readDigits(at, end) >= 0;
 
 /** 1*DIGIT that fills the value; past 2^40 it comes out as 2^40. */
 export function readNumber(raw: string, at: number, end: number): Read<number> {

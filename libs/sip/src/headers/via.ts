@@ -1,6 +1,6 @@
 /** Via (RFC 3261 §20.42, RFC 3581). */
 import { load, octet, span } from '../grammar/octets.ts';
-import { COLON, DIGIT, SLASH } from '../grammar/chars.ts';
+import { COLON, DIGIT, SEMI, SLASH, isWsp } from '../grammar/chars.ts';
 import { readPort, scanHost } from '../grammar/host.ts';
 import {
   NO_PARAMS,
@@ -133,6 +133,22 @@ export function viaFrom(via: Via, address: string, port: number): string {
 /** The text of a Via without its `received` and `rport`. */
 function withoutSource(via: Via): string {
   if (via.rport === undefined && via.received === undefined) return via.text;
+  return withoutPlainRport(via) ?? withoutParams(via);
+}
+
+const RPORT = ';rport';
+
+/** What nearly all phones send, `;rport` without a value and no blanks or quotes, is cut out without another scan. */
+function withoutPlainRport({ text, rport, received }: Via): string | undefined {
+  if (rport !== '' || received !== undefined) return undefined;
+  const at = text.indexOf(RPORT);
+  const stop = at + RPORT.length;
+  if (at < 0 || (stop < text.length && text.charCodeAt(stop) !== SEMI)) return undefined;
+  if (isWsp(text.charCodeAt(at - 1)) || text.includes('"')) return undefined;
+  return text.slice(0, at) + text.slice(stop);
+}
+
+function withoutParams(via: Via): string {
   const paramsAt = via.text.length - via.params.text.length;
   const { text } = via;
   load(text);

@@ -1,4 +1,5 @@
 /** What must hold of a message before anybody acts on it (RFC 3261 §8.2, §16.3, §18.3; RFC 4475). */
+import { isWsp } from '../grammar/chars.ts';
 import { headerBit, headerName, SINGLE_BITS } from '../headers/registry.ts';
 import { MAGIC_COOKIE } from '../headers/via.ts';
 import { isMethod } from '../methods.ts';
@@ -104,6 +105,7 @@ function countVias({ index, raw }: SipMessage): number {
 }
 
 function fieldProblem(message: SipMessage): ParseProblem | undefined {
+  if (message.areFieldsSound()) return undefined;
   const from = message.from();
   if (!from.ok) return from.error;
   const to = message.to();
@@ -118,6 +120,11 @@ function fieldProblem(message: SipMessage): ParseProblem | undefined {
 
 /** §8.1.1.5: the method of the CSeq MUST match that of the request. */
 function methodProblem(request: SipRequest): ParseProblem | undefined {
+  // what ends with " REGISTER" names REGISTER
+  const { index, raw, method } = request;
+  const line = index.find(ID.cseq);
+  const methodAt = index.valueEnd(line) - method.length;
+  if (line >= 0 && isWsp(raw.charCodeAt(methodAt - 1)) && raw.startsWith(method, methodAt)) return undefined;
   const cseq = request.cseq();
   if (!cseq.ok || cseq.value.method === request.method) return undefined;
   // RFC 4475 §3.1.2.18 prefers 501 when the method is unknown
@@ -141,7 +148,7 @@ function uriProblem(request: SipRequest): ParseProblem | undefined {
 
 /** §10.3, RFC 4475 §3.3.4: the To of a REGISTER is a SIP or SIPS URI. */
 function registerProblem(request: SipRequest): ParseProblem | undefined {
-  if (request.method !== 'REGISTER') return undefined;
+  if (request.method !== 'REGISTER' || request.isToSip()) return undefined;
   const to = request.to();
   if (!to.ok || to.value.uri.kind === 'sip') return undefined;
   return inHeader(request, ID.to, flaw('to-scheme', 0, 'a REGISTER for something else than a SIP URI').error);

@@ -13,10 +13,18 @@ import { flaw } from '../problem.ts';
 import type { ParseProblem } from '../problem.ts';
 import { LIMITS } from './limits.ts';
 
-/** Numbers kept for each line: see the accessors of `LineIndex`. */
-const STRIDE = 6;
+/**
+ * Numbers kept for each line; each fits into 31 bits, for there is one such list for every message at work:
+ * - the header number (8 bits), whether the value is folded (1 bit), and where the line starts (18 bits),
+ * - how far behind that its name ends and its value starts (14 bits each),
+ * - how far behind that its value and the line end (14 bits each). A line is no longer than `LIMITS.lineBytes`.
+ */
+const STRIDE = 3;
 /** Set beside the header number when the value is folded. */
 const FOLDED = 0x100;
+const START_SHIFT = 9;
+const OFFSET_SHIFT = 14;
+const OFFSET_MASK = (1 << OFFSET_SHIFT) - 1;
 
 export class LineIndex {
   /** Offset of the empty line that ends the head. */
@@ -54,31 +62,31 @@ export class LineIndex {
     return (this.marks[line * STRIDE] ?? 0) & 0xff;
   }
   folded(line: number): boolean {
-    return (this.marks[line * STRIDE] ?? 0) >= FOLDED;
+    return ((this.marks[line * STRIDE] ?? 0) & FOLDED) !== 0;
   }
   start(line: number): number {
-    return this.marks[line * STRIDE + 1] ?? 0;
+    return (this.marks[line * STRIDE] ?? 0) >> START_SHIFT;
   }
   nameEnd(line: number): number {
-    return this.marks[line * STRIDE + 2] ?? 0;
+    return this.start(line) + ((this.marks[line * STRIDE + 1] ?? 0) & OFFSET_MASK);
   }
   /** First octet of the value, after white space and folds. */
   valueStart(line: number): number {
-    return this.marks[line * STRIDE + 3] ?? 0;
+    return this.start(line) + ((this.marks[line * STRIDE + 1] ?? 0) >> OFFSET_SHIFT);
   }
   /** Past the last octet of the value that is not white space. */
   valueEnd(line: number): number {
-    return this.marks[line * STRIDE + 4] ?? 0;
+    return this.start(line) + ((this.marks[line * STRIDE + 2] ?? 0) & OFFSET_MASK);
   }
   /** Past the CRLF of the line. */
   end(line: number): number {
-    return this.marks[line * STRIDE + 5] ?? 0;
+    return this.start(line) + ((this.marks[line * STRIDE + 2] ?? 0) >> OFFSET_SHIFT);
   }
   /** The first line of header `id`, at or after `from`; -1 when there is none. */
   find(id: number, from = 0): number {
-    const { marks } = this;
-    for (let i = from * STRIDE; i < marks.length; i += STRIDE) {
-      if (((marks[i] ?? 0) & 0xff) === id) return i / STRIDE;
+    const { marks, count } = this;
+    for (let line = from; line < count; line += 1) {
+      if (((marks[line * STRIDE] ?? 0) & 0xff) === id) return line;
     }
     return -1;
   }
@@ -143,12 +151,9 @@ export function indexLines(raw: string, at: number): LineIndex {
       const bit = headerBit(id);
       repeated |= seen & bit;
       seen |= bit;
-      scratch[used] = id + folded;
-      scratch[used + 1] = start;
-      scratch[used + 2] = nameEnd;
-      scratch[used + 3] = skipBlank(valueAt, i);
-      scratch[used + 4] = trimBlank(valueAt, i);
-      scratch[used + 5] = end;
+      scratch[used] = id | folded | (start << START_SHIFT);
+      scratch[used + 1] = (nameEnd - start) | ((skipBlank(valueAt, i) - start) << OFFSET_SHIFT);
+      scratch[used + 2] = (trimBlank(valueAt, i) - start) | ((end - start) << OFFSET_SHIFT);
       used += STRIDE;
     }
     start = end;

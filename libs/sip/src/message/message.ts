@@ -2,13 +2,20 @@
 import { STAR } from '../grammar/chars.ts';
 import { load } from '../grammar/octets.ts';
 import type { DigestCredentials } from '../headers/credentials.ts';
-import { MALFORMED_EXPIRES, MAX_DELTA_SECONDS } from '../headers/name-addr.ts';
+import {
+  MALFORMED_EXPIRES,
+  MAX_DELTA_SECONDS,
+  scanNameAddr,
+  scannedNameAddrEnd,
+  scannedTag,
+} from '../headers/name-addr.ts';
 import type { Contact, NameAddr } from '../headers/name-addr.ts';
 import { HEADERS } from '../headers/registry.ts';
-import { readOptionTags } from '../headers/simple.ts';
+import { isCSeq, isCallId, isNumber, readOptionTags } from '../headers/simple.ts';
 import type { CSeq, EventHeader, MediaRange } from '../headers/simple.ts';
 import type { Via } from '../headers/via.ts';
 import { flaw, good } from '../problem.ts';
+import { scannedUriKind } from '../uri/uri.ts';
 import type { Read } from '../problem.ts';
 import { HeaderFields, ID, NOTHING } from './header-fields.ts';
 import type { Parsed } from './header-fields.ts';
@@ -25,6 +32,12 @@ export type OptionHeader = 'require' | 'supported' | 'proxy-require' | 'unsuppor
 /** RFC 4475 §3.1.2.4: a Max-Forwards above this may be processed as if it were absent. */
 const MAX_MAX_FORWARDS = 255;
 
+/** What is known of the To without having made it. */
+const TO_SOUND = 1;
+const TO_TAGGED = 2;
+const TO_SIP = 4;
+const TO_BROKEN = 8;
+
 /** Base of `SipRequest` and `SipResponse`. */
 export abstract class SipMessage extends HeaderFields {
   abstract readonly kind: 'request' | 'response';
@@ -33,6 +46,7 @@ export abstract class SipMessage extends HeaderFields {
   private toMemo: Read<NameAddr> | undefined = undefined;
   private callIdMemo: Read<string> | undefined = undefined;
   private cseqMemo: Read<CSeq> | undefined = undefined;
+  private toFacts = 0;
   private contactsMemo: Parsed<Contacts> | undefined = undefined;
   private maxForwardsMemo: Parsed<number | undefined> | undefined = undefined;
   private authorizationMemo: Parsed<readonly DigestCredentials[]> | undefined = undefined;
@@ -47,6 +61,65 @@ export abstract class SipMessage extends HeaderFields {
     const length = this.contentLength();
     const end = length.ok && length.value !== undefined ? this.bodyStart + length.value : this.raw.length;
     return this.raw.slice(this.bodyStart, end);
+  }
+
+  /**
+   * True when `from`, `to`, `callId`, `cseq` and `maxForwards` read well, which is found out without making what they
+   * would return. False says nothing.
+   */
+  areFieldsSound(): boolean {
+    const { index, raw } = this;
+    load(raw);
+    return (
+      this.isAddressSound(index.find(ID.from)) &&
+      (this.factsOfTo() & TO_SOUND) !== 0 &&
+      this.isLineSound(index.find(ID.callId), isCallId) &&
+      this.isLineSound(index.find(ID.cseq), isCSeq) &&
+      (index.find(ID.maxForwards) < 0 || this.isLineSound(index.find(ID.maxForwards), isNumber))
+    );
+  }
+
+  /** True when the To reads well and has no tag. */
+  isToUntagged(): boolean {
+    return (this.factsOfTo() & (TO_SOUND | TO_TAGGED)) === TO_SOUND;
+  }
+
+  /** True when the To is a sip: or sips: URI. */
+  isToSip(): boolean {
+    return (this.factsOfTo() & TO_SIP) !== 0;
+  }
+
+  private factsOfTo(): number {
+    if (this.toFacts === 0) this.toFacts = this.lookAtTo();
+    return this.toFacts;
+  }
+
+  private lookAtTo(): number {
+    load(this.raw);
+    let tagged: boolean;
+    let kind: string;
+    if (this.isAddressSound(this.index.find(ID.to))) {
+      tagged = scannedTag();
+      kind = scannedUriKind();
+    } else {
+      const to = this.to();
+      if (!to.ok) return TO_BROKEN;
+      tagged = to.value.tag !== undefined;
+      kind = to.value.uri.kind;
+    }
+    return TO_SOUND | (tagged ? TO_TAGGED : 0) | (kind === 'sip' ? TO_SIP : 0);
+  }
+
+  private isAddressSound(line: number): boolean {
+    const { index } = this;
+    if (line < 0 || index.folded(line)) return false;
+    const end = index.valueEnd(line);
+    return scanNameAddr(index.valueStart(line), end) === undefined && scannedNameAddrEnd() === end;
+  }
+
+  private isLineSound(line: number, isSound: (at: number, end: number) => boolean): boolean {
+    const { index } = this;
+    return line >= 0 && !index.folded(line) && isSound(index.valueStart(line), index.valueEnd(line));
   }
 
   /** The topmost Via; a problem when there is none or it is malformed. */

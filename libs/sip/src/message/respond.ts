@@ -78,8 +78,6 @@ function toLine(request: SipRequest, tag: string | undefined): string {
   const { index, raw } = request;
   const line = index.find(ID.to);
   if (line < 0) return '';
-  const to = tag === undefined ? undefined : request.to();
-  if (tag === undefined || to?.ok !== true || to.value.tag !== undefined)
-    return raw.slice(index.start(line), index.end(line));
+  if (tag === undefined || !request.isToUntagged()) return raw.slice(index.start(line), index.end(line));
   return `${raw.slice(index.start(line), index.valueEnd(line))};tag=${tag}\r\n`;
 }

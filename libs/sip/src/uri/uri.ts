@@ -16,7 +16,7 @@ import {
   isIn,
 } from '../grammar/chars.ts';
 import { readPort, scanHost } from '../grammar/host.ts';
-import { NO_PARAMS, paramsOf, scanUriParams } from '../grammar/params.ts';
+import { paramsOf, scanUriParams } from '../grammar/params.ts';
 import { scanEscaped, spells } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
 import type { Flawed, Read } from '../problem.ts';
@@ -65,18 +65,68 @@ export function parseUri(text: string): Read<Uri> {
   return readUri(text, 0, text.length);
 }
 
+// What the last `scanUri` found: offsets of the loaded text. They must be read before the next scan of a URI.
+let uriKind: Uri['kind'] = 'sip';
+let secure = false;
+let uriStart = 0;
+/** Past the colon of the scheme. */
+let rest = 0;
+let uriEnd = 0;
+/** End of the user part; before `rest` when there is none. */
+let userEnd = -1;
+/** End of userinfo, where the "@" stands. */
+let sign = -1;
+let hostStart = 0;
+let hostEnd = 0;
+let port = -1;
+let paramsStart = 0;
+let paramsEnd = 0;
+
+/** The kind of the URI that was scanned last. */
+export const scannedUriKind = (): Uri['kind'] => uriKind;
+/** True when the URI that was scanned last has headers behind a "?" (sip: and sips: only). */
+export const scannedUriHeaders = (): boolean => uriKind === 'sip' && paramsEnd < uriEnd;
+
 /** addr-spec = SIP-URI / SIPS-URI / absoluteURI, filling `raw[at, end)`. */
 export function readUri(raw: string, at: number, end: number): Read<Uri> {
-  if (end - at > SIP_COLON && spells(at, at + SIP_COLON, 'sip:'))
-    return readSip(raw, at, at + SIP_COLON, end, false);
+  return scanUri(at, end) ?? good(scannedUri(raw), end);
+}
+
+/** Checks what `readUri` reads, and makes nothing: the problem, or undefined. */
+export function scanUri(at: number, end: number): Flawed | undefined {
+  uriStart = at;
+  uriEnd = end;
+  if (end - at > SIP_COLON && spells(at, at + SIP_COLON, 'sip:')) return scanSip(at + SIP_COLON, end, false);
   const colon = scanScheme(at, end);
   if (colon < 0) return flaw('uri-scheme', at, 'a URI begins with a scheme and a colon');
-  if (spells(at, colon, 'sips')) return readSip(raw, at, colon + 1, end, true);
-  if (spells(at, colon, 'tel')) return readTel(raw, at, colon + 1, end);
+  if (spells(at, colon, 'sips')) return scanSip(colon + 1, end, true);
+  if (spells(at, colon, 'tel')) return scanTel(colon + 1, end);
   if (spells(at, colon, 'sip')) return flaw('uri-host', end, 'a URI without a host');
   const stop = scanEscaped(colon + 1, end, URIC);
   if (stop !== end || stop === colon + 1) return flaw('uri', offset(stop), 'an octet that no URI has');
-  return good({ kind: 'other', scheme: raw.slice(at, colon).toLowerCase(), text: raw.slice(at, end) }, end);
+  uriKind = 'other';
+  rest = colon + 1;
+  return undefined;
+}
+
+/** The URI that was scanned last, out of the text that it was scanned in. */
+export function scannedUri(raw: string): Uri {
+  const text = raw.slice(uriStart, uriEnd);
+  if (uriKind === 'other')
+    return { kind: 'other', scheme: raw.slice(uriStart, rest - 1).toLowerCase(), text };
+  const params = paramsOf(raw, paramsStart, paramsEnd);
+  if (uriKind === 'tel') return { kind: 'tel', number: raw.slice(rest, paramsStart), params, text };
+  return {
+    kind: 'sip',
+    secure,
+    user: userEnd < rest ? undefined : raw.slice(rest, userEnd),
+    password: sign > userEnd ? raw.slice(userEnd + 1, sign) : undefined,
+    host: raw.slice(hostStart, hostEnd),
+    port: port < 0 ? undefined : port,
+    params,
+    headers: paramsEnd < uriEnd ? raw.slice(paramsEnd + 1, uriEnd) : undefined,
+    text,
+  };
 }
 
 const SIP_COLON = 4;
@@ -95,73 +145,64 @@ function scanScheme(at: number, end: number): number {
 }
 
 /** SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ] */
-function readSip(raw: string, start: number, at: number, end: number, secure: boolean): Read<Uri> {
-  let user: string | undefined;
-  let password: string | undefined;
-  let host = at;
+function scanSip(at: number, end: number, isSecure: boolean): Flawed | undefined {
+  uriKind = 'sip';
+  secure = isSecure;
+  rest = at;
+  hostStart = at;
   // userinfo = user [ ":" password ] "@"
-  const userEnd = scanEscaped(at, end, USER);
-  if (userEnd < 0) return flaw('uri-user', ~userEnd, 'a "%" that is no escape');
-  let sign = userEnd;
-  if (userEnd < end && octet(userEnd) === COLON) sign = scanEscaped(userEnd + 1, end, PASSWORD);
-  if (sign >= 0 && sign < end && octet(sign) === AT) {
-    if (userEnd === at) return flaw('uri-user', at, 'an empty user part');
-    user = raw.slice(at, userEnd);
-    if (sign > userEnd) password = raw.slice(userEnd + 1, sign);
-    host = sign + 1;
+  const user = scanEscaped(at, end, USER);
+  if (user < 0) return flaw('uri-user', ~user, 'a "%" that is no escape');
+  let stop = user;
+  if (user < end && octet(user) === COLON) stop = scanEscaped(user + 1, end, PASSWORD);
+  userEnd = -1;
+  sign = -1;
+  if (stop >= 0 && stop < end && octet(stop) === AT) {
+    if (user === at) return flaw('uri-user', at, 'an empty user part');
+    userEnd = user;
+    sign = stop;
+    hostStart = stop + 1;
   }
-  const hostEnd = scanHost(host, end);
+  hostEnd = scanHost(hostStart, end);
   if (hostEnd < 0) return flaw('uri-host', ~hostEnd, 'not a host');
   let i = hostEnd;
-  let port: number | undefined;
+  port = -1;
   if (octet(i) === COLON && i < end) {
-    const stop = span(i + 1, end, DIGIT);
+    stop = span(i + 1, end, DIGIT);
     port = readPort(i + 1, stop);
     if (port < 0) return flaw('uri-port', i + 1, 'not a port');
     i = stop;
   }
-  return readSipTail(raw, start, end, { secure, user, password, host: raw.slice(host, hostEnd), port }, i);
+  return scanSipTail(i, end);
 }
 
-type Front = Pick<SipUri, 'secure' | 'user' | 'password' | 'host' | 'port'>;
-
 /** uri-parameters [ headers ] */
-function readSipTail(raw: string, start: number, end: number, front: Front, at: number): Read<Uri> {
-  let i = at;
-  let params: UriParams = NO_PARAMS;
-  let headers: string | undefined;
-  if (i < end && octet(i) === SEMI) {
-    const stop = scanUriParams(i, end);
+function scanSipTail(at: number, end: number): Flawed | undefined {
+  paramsStart = at;
+  paramsEnd = at;
+  if (at < end && octet(at) === SEMI) {
+    const stop = scanUriParams(at, end);
     if (stop < 0) return flaw('uri-params', ~stop, 'not a URI parameter, or one given twice');
-    params = paramsOf(raw, i, stop);
-    i = stop;
+    paramsEnd = stop;
   }
-  if (i < end && octet(i) === QUESTION) {
-    const stop = scanEscaped(i + 1, end, HEADERS);
-    if (stop !== end || stop === i + 1) return flaw('uri-headers', offset(stop), 'not a URI header');
-    headers = raw.slice(i + 1, end);
-    i = end;
-  }
-  if (i !== end) return flaw('uri', i, 'an octet that no SIP URI has there');
-  const { secure, user, password, host, port } = front;
-  return good(
-    { kind: 'sip', secure, user, password, host, port, params, headers, text: raw.slice(start, end) },
-    end,
-  );
+  if (paramsEnd >= end) return undefined;
+  if (octet(paramsEnd) !== QUESTION) return flaw('uri', paramsEnd, 'an octet that no SIP URI has there');
+  const stop = scanEscaped(paramsEnd + 1, end, HEADERS);
+  if (stop === end && stop > paramsEnd + 1) return undefined;
+  return flaw('uri-headers', offset(stop), 'not a URI header');
 }
 
 /** telephone-uri = "tel:" ( global-number / local-number ) *( ";" parameter ) (RFC 3966 §3) */
-function readTel(raw: string, start: number, at: number, end: number): Read<Uri> {
-  let i = octet(at) === PLUS ? at + 1 : at;
-  const digits = i;
-  i = span(i, end, PHONE);
-  if (i === digits) return flaw('uri', i, 'a tel URI without a number');
-  const stop = scanUriParams(i, end);
-  if (stop !== end) return flaw('uri-params', offset(stop), 'not a parameter of a tel URI');
-  return good(
-    { kind: 'tel', number: raw.slice(at, i), params: paramsOf(raw, i, stop), text: raw.slice(start, end) },
-    end,
-  );
+function scanTel(at: number, end: number): Flawed | undefined {
+  uriKind = 'tel';
+  rest = at;
+  const digits = octet(at) === PLUS ? at + 1 : at;
+  paramsStart = span(digits, end, PHONE);
+  if (paramsStart === digits) return flaw('uri', digits, 'a tel URI without a number');
+  paramsEnd = scanUriParams(paramsStart, end);
+  return paramsEnd === end
+    ? undefined
+    : flaw('uri-params', offset(paramsEnd), 'not a parameter of a tel URI');
 }
 
 /** Narrows a URI to sip: and sips:, or fails with status 416 (RFC 3261 §21.4.14). */

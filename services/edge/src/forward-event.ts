@@ -41,7 +41,7 @@ export class EventForwarder {
   handle(transaction: ServerTransaction): void {
     const realm = realmOf(transaction, this.domains);
     if (realm === undefined)
-      this.replies.refuse(transaction, this.domains.ready ? 'foreignDomain' : 'storeAway');
+      this.replies.refuse(transaction, this.domains.ready ? 'foreignTarget' : 'storeAway');
     else this.authenticator.authenticate(transaction, realm, 'user', this.#proved);
   }
 }

@@ -34,7 +34,7 @@ export class RegisterForwarder {
     const { request, flow } = transaction;
     const uri = request.uri();
     if (!uri.ok || uri.value.kind !== 'sip') {
-      this.replies.refuse(transaction, 'badUri');
+      this.replies.refuse(transaction, uri.ok ? 'foreignScheme' : 'badUri');
       return;
     }
     const domain = this.domains.get(uri.value.host);

@@ -28,6 +28,12 @@ export const REFUSALS = {
     section: 'RFC 3261 §22.3',
     label: 'proxy-auth',
   },
+  foreignTarget: {
+    status: 404,
+    reason: 'Not Found',
+    section: 'RFC 3261 §21.4.4',
+    label: 'foreign-target',
+  },
   foreignDomain: {
     status: 403,
     reason: 'Domain Not Served',
@@ -41,6 +47,12 @@ export const REFUSALS = {
     label: 'foreign-route',
   },
   notFound: { status: 404, reason: 'Not Found', section: 'RFC 3261 §16.5', label: 'unknown-user' },
+  foreignScheme: {
+    status: 416,
+    reason: 'Unsupported URI Scheme',
+    section: 'RFC 3261 §8.2.2.1',
+    label: 'foreign-scheme',
+  },
   proxyRequire: {
     status: 420,
     reason: 'Bad Extension',

@@ -60,7 +60,7 @@ describe('who may call', () => {
 
   it('R11 C11 nothing is relayed to other domains or along routes of others', async () => {
     const edge = await withBob();
-    expect((await call(edge, { uri: 'sip:x@elsewhere.test' })).answer.status).toBe(403);
+    expect((await call(edge, { uri: 'sip:x@elsewhere.test' })).answer.status).toBe(404);
     const route = 'Route: <sip:203.0.113.1;lr>\r\n';
     expect(edge.send(draft({ method: 'INVITE', uri: BOB, headers: route })).answer.status).toBe(403);
     const inDialog = draft({

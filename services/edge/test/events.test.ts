@@ -103,7 +103,7 @@ describe('SUBSCRIBE and PUBLISH', () => {
     expect(
       edge.send(draft({ method: 'SUBSCRIBE', uri: 'sip:x@elsewhere.test', from: '<sip:x@elsewhere.test>' }))
         .answer.status,
-    ).toBe(403);
+    ).toBe(404);
   });
 
   it('B21 presence away: 503 with Retry-After', async () => {

@@ -69,7 +69,7 @@ export class CallProxy {
     }
     const realm = realmOf(transaction, deps.domains);
     if (realm === undefined)
-      deps.replies.refuse(transaction, deps.domains.ready ? 'foreignDomain' : 'storeAway');
+      deps.replies.refuse(transaction, deps.domains.ready ? 'foreignTarget' : 'storeAway');
     else deps.authenticator.authenticate(transaction, realm, 'proxy', this.#proved);
   }
 
@@ -121,7 +121,7 @@ export class CallProxy {
     const domain = uri.value.kind === 'sip' ? domains.get(uri.value.host) : undefined;
     const realm = fromRealm(transaction, domains);
     if (domain === undefined && (uri.value.kind === 'sip' || realm === undefined)) {
-      replies.refuse(transaction, 'foreignDomain');
+      replies.refuse(transaction, 'foreignTarget');
       return;
     }
     const telDomain = uri.value.kind === 'tel' ? realm : undefined;

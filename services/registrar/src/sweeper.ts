@@ -51,9 +51,19 @@ export class Sweeper {
     let looked = 0;
     for (;;) {
       const due = await this.#parts.location.takeDue(this.#parts.clock.now(), BATCH);
-      await Promise.all(due.map((aor) => this.#settle(aor)));
+      await Promise.all(due.map((aor) => this.#settleAlone(aor)));
       looked += due.length;
       if (due.length < BATCH || this.#stopped) return looked;
+    }
+  }
+
+  /** A record that cannot be read, or any fault of ours, holds up no other AoR; it comes up again after its lease. */
+  async #settleAlone(aor: Aor): Promise<void> {
+    try {
+      await this.#settle(aor);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      this.#parts.log.error({ err: error, aor }, 'an AoR could not be swept');
     }
   }
 

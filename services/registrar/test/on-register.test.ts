@@ -279,3 +279,53 @@ describe('B22 the sweepers', () => {
     expect((await world.memory.read(ALICE)).bindings).toHaveLength(0);
   });
 });
+
+describe('K30 a record that cannot be read', () => {
+  const POISON = aorOf('poison@example.test');
+
+  /** A world in which the store throws at one AoR, as the codec does at a record of another format. */
+  function poisoned(): World {
+    const world = new World();
+    const { read, commit } = world.location;
+    const refuse = (aor: string): void => {
+      if (aor === POISON) throw new RangeError('not a location record of a known format');
+    };
+    world.location.read = async (aor) => {
+      refuse(aor);
+      return read(aor);
+    };
+    world.location.commit = async (wanted) => {
+      refuse(wanted.aor);
+      return commit(wanted);
+    };
+    return world;
+  }
+
+  test('K30 is 500 for its AoR, whether written or asked for, and everybody else is served', async () => {
+    const replica = new Replica(poisoned());
+    await settle();
+    const poison = { user: 'poison', identity: 'poison' };
+    for (const [cseq, lines] of [
+      [1, [CONTACT]],
+      [2, []],
+      [3, [CONTACT]],
+    ] as const) {
+      expect((await replica.send(register({ ...poison, cseq, lines: [...lines] }))).status).toBe(500);
+    }
+    expect((await replica.send(register({ lines: [CONTACT] }))).status).toBe(200);
+    expect(replica.handler.inFlight).toBe(0);
+  });
+
+  test('K30 does not keep the sweeper from the others that are due', async () => {
+    const world = poisoned();
+    const replica = new Replica(world);
+    await settle();
+    await replica.send(register({ lines: [CONTACT, 'Expires: 60'] }));
+    const { bindings } = await world.memory.read(ALICE);
+    await world.memory.commit({ aor: POISON, expectedVersion: 0, bindings, changes: [] });
+    world.now = epochMs(START + 60_000);
+    expect(await replica.sweeper.sweep()).toBe(2);
+    expect((await world.memory.read(ALICE)).bindings).toHaveLength(0);
+    expect(replica.counters.swept).toBe(1);
+  });
+});

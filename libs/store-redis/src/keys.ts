@@ -10,6 +10,9 @@ export const DUE_SETS = 16;
 /** Users are spread over hash tags of their own: they outlive locations and are never touched in one script with them. */
 export const USER_SHARDS = 16;
 
+/** Entries kept in a shard's dirty stream: what presence may be late by. `commit.lua` and the scripts of presence keep the same. */
+export const DIRTY_KEPT = 10_000;
+
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { DUE_SETS } from '../src/keys.ts';
+import { DIRTY_KEPT, DUE_SETS } from '../src/keys.ts';
 
 const scripts = new URL('../scripts/', import.meta.url);
 const sources = new URL('../src/', import.meta.url);
@@ -38,4 +38,9 @@ describe.each(files(scripts, '.lua'))('%s', (name) => {
     const own = name.includes('/') ? new RegExp(`script\\('${base}', (\\d+)`).exec(typescript) : wrapped;
     expect(own?.[1] === 'DUE_SETS' ? DUE_SETS : Number(own?.[1])).toBe(used);
   });
+});
+
+test('whoever writes a dirty stream keeps as much of it', () => {
+  const kept = /CHANGES_KEPT, DIRTY_KEPT = \d+, (\d+)/.exec(read(new URL('commit.lua', scripts)))?.[1];
+  expect(Number(kept)).toBe(DIRTY_KEPT);
 });

@@ -24,7 +24,7 @@ import { listOf, textOf } from '../call.ts';
 import type { Reply } from '../call.ts';
 import type { StoreClient } from '../client.ts';
 import { firstVersion, readRecord, versionText } from '../codec/record.ts';
-import { SHARDS, shardOf } from '../keys.ts';
+import { DIRTY_KEPT, SHARDS, shardOf } from '../keys.ts';
 import { defineScript } from '../script.ts';
 import type { Script } from '../script.ts';
 import { presenceKeys as keys, shardSlot } from './presence-keys.ts';
@@ -35,7 +35,7 @@ import { PUBLICATION_MARK, readWork } from './work-text.ts';
 /** How long a record outlives its last use, in case nobody comes to end it properly. */
 const GRACE_MS = 600_000;
 /** Most entries of a dirty stream; past it the oldest go, and a subscriber learns of the state with the next change. */
-const DIRTY_LIMIT = '100000';
+const DIRTY_LIMIT = String(DIRTY_KEPT);
 
 const script = (name: string, keyCount: number): Script =>
   defineScript(new URL(`../../scripts/presence/${name}.lua`, import.meta.url), keyCount);

@@ -11,6 +11,7 @@ import type {
   SubscriptionId,
 } from '@rollcall/events';
 import type { Clock, EpochMs } from '@rollcall/kernel';
+import { StoreUnavailable } from '@rollcall/location';
 import type { Aor } from '@rollcall/location';
 import type { PresenceCounters } from './counters.ts';
 import type { Lanes } from './lanes.ts';
@@ -88,7 +89,9 @@ export class ShardWorker {
         if (work.dirty.length === BATCH || work.due.length === BATCH) this.#again.set(shard, fresh);
       } while (this.#again.has(shard) && !this.#isStopped());
     } catch (error) {
-      this.deps.log.warn({ err: error, shard }, 'work of a shard failed');
+      // That the store is away is told once, by who watches it.
+      if (!(error instanceof StoreUnavailable))
+        this.deps.log.warn({ err: error, shard }, 'work of a shard failed');
     } finally {
       this.#draining.delete(shard);
     }

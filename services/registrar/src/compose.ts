@@ -18,7 +18,7 @@ import { exposeMetrics } from './metrics.ts';
 import { RegisterHandler } from './on-register.ts';
 import { SnapshotMemory } from './snapshot-memory.ts';
 import { Sweeper } from './sweeper.ts';
-import { traced } from './traced.ts';
+import { traced, tracedLocation } from './traced.ts';
 
 /** What `main.ts` has made before the rest can be. */
 export interface RegistrarDeps {
@@ -79,7 +79,12 @@ class RunningRegistrar {
     this.#domains = domains;
     domains.start();
     const handler = new RegisterHandler({
-      location: store.location,
+      location: tracedLocation(store.location, this.#tracing, {
+        span: SPANS.storeCommand,
+        operation: ATTRIBUTES.dbOperation,
+        system: ATTRIBUTES.dbSystem,
+        error: ATTRIBUTES.errorType,
+      }),
       clock: store.clock,
       domains,
       authorizer: new Authorizer(store.users, domains),

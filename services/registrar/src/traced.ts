@@ -1,5 +1,6 @@
 import type { SipRequest } from '@rollcall/sip';
 import type { Histogram, Tracing } from '@rollcall/telemetry';
+import type { RegistrarLocation } from './ports.ts';
 
 /** What handles one request and answers it once. */
 export type RequestHandler = (
@@ -61,5 +62,38 @@ export function traced(
         span.traceparent,
       );
     });
+  };
+}
+
+/** Names of the span around a commit; they come from telemetry's one file. */
+export interface StoreNames {
+  readonly span: string;
+  readonly operation: string;
+  readonly system: string;
+  readonly error: string;
+}
+
+/**
+ * The seam around the store: a span for each commit, in the trace of its request, and whoever acts on the change goes on from it.
+ * The store itself when tracing is off.
+ */
+export function tracedLocation(
+  location: RegistrarLocation,
+  tracing: Tracing,
+  names: StoreNames,
+): RegistrarLocation {
+  if (!tracing.enabled) return location;
+  return {
+    read: (aor) => location.read(aor),
+    commit: (commit) => location.commit(commit),
+    commitThen: (commit, done) => {
+      const attributes = { [names.operation]: 'commit-location', [names.system]: 'redis' };
+      const span = tracing.start(names.span, attributes, commit.trace, 'client');
+      location.commitThen({ ...commit, trace: span.traceparent }, (error, outcome) => {
+        if (error !== undefined) span.set({ [names.error]: error.name });
+        span.end();
+        done(error, outcome);
+      });
+    },
   };
 }

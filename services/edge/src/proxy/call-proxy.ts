@@ -58,8 +58,12 @@ export class CallProxy {
       return;
     }
     const routing = deps.router.route(request, flow);
-    if (routing.kind === 'malformed' || routing.kind === 'elsewhere') {
-      deps.replies.refuse(transaction, routing.kind === 'malformed' ? 'badRoute' : 'foreignRoute');
+    if (routing.kind === 'malformed') {
+      deps.replies.refuse(transaction, 'badRoute');
+      return;
+    }
+    if (routing.kind === 'elsewhere') {
+      deps.replies.refuse(transaction, this.#isOurs(request) ? 'foreignRoute' : 'foreignTarget');
       return;
     }
     // Inside a dialog a token of ours in the route says that its first request was proved and accepted.
@@ -109,6 +113,11 @@ export class CallProxy {
         ],
       ]);
     });
+  }
+
+  #isOurs(request: SipRequest): boolean {
+    const uri = request.uri();
+    return uri.ok && uri.value.kind === 'sip' && this.deps.domains.get(uri.value.host) !== undefined;
   }
 
   #toAor(transaction: ServerTransaction, identity: string): void {

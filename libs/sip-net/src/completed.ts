@@ -1,38 +1,52 @@
 import type { Flow } from '@rollcall/sip-transaction';
-import { flat } from './flat.ts';
+
+/** The end of a chain. */
+const NONE = -1;
 
 /**
  * What is left of non-INVITE server transactions in Completed over unreliable transports: enough for the rows
  * `retransmit` and `timerJ` of the table, that is key, response and flow.
  *
  * Timer J is the same for all of them, so that they end in the order in which they came: a ring, and no timer for
- * each. The responses lie in one block of memory outside of the JavaScript heap, written round and round, so that tens
- * of thousands of them cost the garbage collector nothing. When ring or block is full the oldest goes before its time.
+ * each. Keys and responses lie in one block of memory outside of the JavaScript heap, written round and round, and are
+ * found through chains of slot numbers, so that tens of thousands of them cost the garbage collector nothing. When ring
+ * or block is full the oldest goes before its time.
  */
 export class CompletedRing {
-  readonly #slots = new Map<string, number>();
-  readonly #keys: (string | undefined)[];
   readonly #flows: (Flow | undefined)[];
+  /** Where key and response begin in the block. */
   readonly #starts: Uint32Array;
+  readonly #keyLengths: Uint32Array;
   readonly #lengths: Uint32Array;
   /** When timer J fires, ms. */
   readonly #due: Float64Array;
+  readonly #hashes: Int32Array;
+  /** First slot of each chain, by the low bits of the hash. */
+  readonly #chains: Int32Array;
+  /** The slot behind in the chain: the youngest comes first. */
+  readonly #next: Int32Array;
+  readonly #mask: number;
   readonly #bytes: number;
   #block: Buffer | undefined;
-  /** Where the next response is written. */
+  /** Where the next key and response are written. */
   #at = 0;
   #oldest = 0;
   #count = 0;
   /** How many went before their time. */
   evicted = 0;
 
-  /** @param limit transactions. @param bytes of responses. */
+  /** @param limit transactions. @param bytes of keys and responses. */
   constructor(limit: number, bytes: number) {
-    this.#keys = new Array<string | undefined>(limit).fill(undefined);
     this.#flows = new Array<Flow | undefined>(limit).fill(undefined);
     this.#starts = new Uint32Array(limit);
+    this.#keyLengths = new Uint32Array(limit);
     this.#lengths = new Uint32Array(limit);
     this.#due = new Float64Array(limit);
+    this.#hashes = new Int32Array(limit);
+    const chains = 2 ** Math.ceil(Math.log2(limit + 1));
+    this.#chains = new Int32Array(chains).fill(NONE);
+    this.#next = new Int32Array(limit).fill(NONE);
+    this.#mask = chains - 1;
     this.#bytes = bytes;
   }
 
@@ -42,30 +56,36 @@ export class CompletedRing {
 
   /** Row Completed/retransmit: sends the response of this transaction once more. False when there is none. */
   resend(key: string): boolean {
-    const slot = this.#slots.get(key);
-    if (slot === undefined || this.#block === undefined) return false;
-    const start = this.#starts[slot] ?? 0;
-    this.#flows[slot]?.send(this.#block.toString('latin1', start, start + (this.#lengths[slot] ?? 0)));
+    const block = this.#block;
+    if (block === undefined) return false;
+    const slot = this.#find(block, key);
+    if (slot === NONE) return false;
+    const start = (this.#starts[slot] ?? 0) + (this.#keyLengths[slot] ?? 0);
+    this.#flows[slot]?.send(block.toString('latin1', start, start + (this.#lengths[slot] ?? 0)));
     return true;
   }
 
   /** Row Trying/final or Proceeding/final. `key` must be new. A response that the block cannot hold is not kept. */
   add(key: string, response: string, flow: Flow, due: number): void {
-    if (response.length > this.#bytes) return;
-    this.#block ??= Buffer.allocUnsafeSlow(this.#bytes);
-    if (this.#count === this.#keys.length) this.#evict();
-    this.#makeRoom(response.length);
-    const slot = (this.#oldest + this.#count) % this.#keys.length;
-    this.#block.write(response, this.#at, 'latin1');
-    const kept = flat(key);
-    this.#keys[slot] = kept;
+    const size = key.length + response.length;
+    if (size > this.#bytes) return;
+    const block = (this.#block ??= Buffer.allocUnsafeSlow(this.#bytes));
+    if (this.#count === this.#flows.length) this.#evict();
+    this.#makeRoom(size);
+    const slot = (this.#oldest + this.#count) % this.#flows.length;
+    block.write(key, this.#at, 'latin1');
+    block.write(response, this.#at + key.length, 'latin1');
     this.#flows[slot] = flow;
     this.#starts[slot] = this.#at;
+    this.#keyLengths[slot] = key.length;
     this.#lengths[slot] = response.length;
     this.#due[slot] = due;
-    this.#at += response.length;
+    this.#at += size;
     this.#count += 1;
-    this.#slots.set(kept, slot);
+    const hash = hashOf(key);
+    this.#hashes[slot] = hash;
+    this.#next[slot] = this.#chains[hash & this.#mask] ?? NONE;
+    this.#chains[hash & this.#mask] = slot;
   }
 
   /** Fires timer J for all that are due. */
@@ -77,7 +97,17 @@ export class CompletedRing {
     while (this.#count > 0) this.#drop();
   }
 
-  /** The oldest responses lie right behind the place of writing; those in the way go. */
+  #find(block: Buffer, key: string): number {
+    const hash = hashOf(key);
+    for (let slot = this.#chains[hash & this.#mask] ?? NONE; slot !== NONE; slot = this.#next[slot] ?? NONE) {
+      if (this.#hashes[slot] !== hash || this.#keyLengths[slot] !== key.length) continue;
+      const start = this.#starts[slot] ?? 0;
+      if (block.toString('latin1', start, start + key.length) === key) return slot;
+    }
+    return NONE;
+  }
+
+  /** The oldest lie right behind the place of writing; those in the way go. */
   #makeRoom(length: number): void {
     if (this.#at + length > this.#bytes) {
       while (this.#count > 0 && (this.#starts[this.#oldest] ?? 0) >= this.#at) this.#evict();
@@ -98,11 +128,30 @@ export class CompletedRing {
   }
 
   #drop(): void {
-    const key = this.#keys[this.#oldest];
-    if (key !== undefined) this.#slots.delete(key);
-    this.#keys[this.#oldest] = undefined;
+    this.#unchain(this.#oldest);
     this.#flows[this.#oldest] = undefined;
-    this.#oldest = (this.#oldest + 1) % this.#keys.length;
+    this.#oldest = (this.#oldest + 1) % this.#flows.length;
     this.#count -= 1;
   }
+
+  /** Takes a slot out of its chain; the oldest is the last there. */
+  #unchain(slot: number): void {
+    const chain = (this.#hashes[slot] ?? 0) & this.#mask;
+    if (this.#chains[chain] === slot) {
+      this.#chains[chain] = this.#next[slot] ?? NONE;
+      return;
+    }
+    let before = this.#chains[chain] ?? NONE;
+    while (before !== NONE && this.#next[before] !== slot) before = this.#next[before] ?? NONE;
+    if (before !== NONE) this.#next[before] = this.#next[slot] ?? NONE;
+  }
 }
+
+/** FNV-1a from a start that nobody knows; what it finds is compared before it counts. */
+function hashOf(key: string): number {
+  let hash = SEED;
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+const SEED = Math.floor(Math.random() * 2 ** 32) | 0;

@@ -10,6 +10,9 @@ const LF = 0x0a;
 /** The first octet of a STUN message is 0 or 1 (RFC 7983 §7: below 4); no SIP message begins so. */
 const LOWEST_SIP_OCTET = 0x20;
 
+/** Flows that are kept between the datagrams of a peer, so that they need not be made and named anew; a power of two. */
+const KEPT_FLOWS = 16_384;
+
 export interface UdpOptions {
   readonly index: number;
   readonly host: string;
@@ -28,6 +31,7 @@ export class UdpListener {
   readonly #options: UdpOptions;
   readonly #socket: Socket;
   readonly #isIPv6: boolean;
+  readonly #flows = new Array<UdpFlow | undefined>(KEPT_FLOWS).fill(undefined);
   open = false;
 
   constructor(options: UdpOptions) {
@@ -108,20 +112,35 @@ export class UdpListener {
       counters.notSip += 1;
       return;
     }
-    const flow = new UdpFlow(this, plainAddress(source.address), source.port);
-    this.#options.onDatagram(data.toString('latin1'), flow);
+    this.#options.onDatagram(
+      data.toString('latin1'),
+      this.#flowFrom(plainAddress(source.address), source.port),
+    );
+  }
+
+  /** The flow of a peer; the same object as last time, for as long as nobody else needs its place. */
+  #flowFrom(address: string, port: number): UdpFlow {
+    let place = port;
+    for (let i = 0; i < address.length; i += 1) place = Math.imul(place ^ address.charCodeAt(i), 0x01000193);
+    place = (place ^ (place >>> 15)) & (KEPT_FLOWS - 1);
+    const known = this.#flows[place];
+    if (known !== undefined && known.port === port && known.address === address) return known;
+    const flow = new UdpFlow(this, address, port);
+    this.#flows[place] = flow;
+    return flow;
   }
 }
 
 const isBlank = (data: Buffer): boolean => data.every((octet) => octet === CR || octet === LF);
 
-/** Flow and endpoint in one object: one is made for each datagram. */
+/** Flow and endpoint in one object. */
 class UdpFlow implements Flow, Endpoint {
   readonly transport = 'udp' as const;
   readonly reliable = false;
   readonly #listener: UdpListener;
   readonly address: string;
   readonly port: number;
+  #id: string | undefined = undefined;
 
   constructor(listener: UdpListener, address: string, port: number) {
     this.#listener = listener;
@@ -130,6 +149,10 @@ class UdpFlow implements Flow, Endpoint {
   }
 
   get id(): string {
+    return (this.#id ??= this.#name());
+  }
+
+  #name(): string {
     return `u${String(this.#listener.index)}-${addressHex(this.address)}-${String(this.port)}`;
   }
 

@@ -1,9 +1,9 @@
 /** Authorization and Proxy-Authorization (RFC 3261 §20.7, RFC 7616 §3.4). */
-import { octet } from '../grammar/octets.ts';
+import { load, octet } from '../grammar/octets.ts';
 import { COMMA, DQUOTE, EQUAL } from '../grammar/chars.ts';
 import { scanQuoted, scanToken, skipLws, spells, unquote } from '../grammar/scan.ts';
 import { flaw, good } from '../problem.ts';
-import type { Read } from '../problem.ts';
+import type { Flawed, Read } from '../problem.ts';
 
 /** One header line of Digest credentials; nothing of it is checked but the grammar. */
 export interface DigestCredentials {
@@ -46,14 +46,26 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
   const schemeEnd = scanToken(at, end);
   if (schemeEnd < 0) return flaw('credentials', ~schemeEnd, 'credentials without a scheme');
   if (!spells(at, schemeEnd, 'digest')) return good(undefined, end);
-  const names: string[] = [];
-  const values: string[] = [];
+  const start = skipLws(schemeEnd, end);
+  if (start === schemeEnd) return flaw('credentials', start, 'nothing after the scheme');
+  const params = new AuthParams(raw, start, end);
+  return readParams(raw, start, end, params) ?? good({ scheme: 'Digest', params }, end);
+}
+
+/** Takes what `readParams` reads. */
+interface Sink {
+  has(name: string): boolean;
+  /** `known`: number in `KNOWN`, or -1 for the name `other`. */
+  put(known: number, other: string, value: string): void;
+}
+
+function readParams(raw: string, at: number, end: number, params: Sink): Flawed | undefined {
   // one look tells for all values whether there is a backslash to take out
   const escape = raw.indexOf('\\', at);
   const plain = escape < 0 || escape >= end;
   let seen = 0;
-  let i = skipLws(schemeEnd, end);
-  if (i === schemeEnd) return flaw('credentials', i, 'nothing after the scheme');
+  let count = 0;
+  let i = at;
   for (;;) {
     const nameEnd = scanToken(i, end);
     if (nameEnd < 0) return flaw('auth-param', ~nameEnd, 'an auth-param without a name');
@@ -64,19 +76,18 @@ export function readCredentials(raw: string, at: number, end: number): Read<Dige
     const valueEnd = scanAuthValue(value, end);
     if (valueEnd < 0) return flaw('auth-param', ~valueEnd, 'an auth-param whose value does not end');
     const known = knownName(i, nameEnd);
-    const name = known < 0 ? raw.slice(i, nameEnd).toLowerCase() : (KNOWN[known] ?? '');
-    const twice = known < 0 ? names.includes(name) : (seen & (1 << known)) !== 0;
+    const other = known < 0 ? raw.slice(i, nameEnd).toLowerCase() : '';
+    const twice = known < 0 ? params.has(other) : (seen & (1 << known)) !== 0;
     if (twice) return flaw('auth-param', i, 'an auth-param given twice');
     if (known >= 0) seen |= 1 << known;
-    if (names.length >= MAX_AUTH_PARAMS) return flaw('auth-param', i, 'too many auth-params');
-    names.push(name);
-    values.push(valueOf(raw, value, valueEnd, plain));
+    if (count >= MAX_AUTH_PARAMS) return flaw('auth-param', i, 'too many auth-params');
+    count += 1;
+    params.put(known, other, valueOf(raw, value, valueEnd, plain));
     i = skipLws(valueEnd, end);
-    if (i >= end) break;
+    if (i >= end) return undefined;
     if (octet(i) !== COMMA) return flaw('auth-param', i, 'neither the end nor a comma');
     i = skipLws(i + 1, end);
   }
-  return good({ scheme: 'Digest', params: new AuthParams(names, values) }, end);
 }
 
 /** Number of a name in `KNOWN`, or -1. */
@@ -91,38 +102,116 @@ function valueOf(raw: string, at: number, end: number, plain: boolean): string {
   return plain ? raw.slice(at + 1, end - 1) : unquote(raw, at, end);
 }
 
-/** A map of a dozen entries: looking through two lists is faster than hashing, and cheaper to make. */
-class AuthParams implements ReadonlyMap<string, string> {
-  private readonly names: readonly string[];
-  private readonly texts: readonly string[];
+/** A map whose known names are fields: nothing is hashed, and there is one object instead of a table. */
+class AuthParams implements Sink, ReadonlyMap<string, string> {
+  private username: string | undefined = undefined;
+  private realm: string | undefined = undefined;
+  private nonce: string | undefined = undefined;
+  private uri: string | undefined = undefined;
+  private response: string | undefined = undefined;
+  private algorithm: string | undefined = undefined;
+  private cnonce: string | undefined = undefined;
+  private qop: string | undefined = undefined;
+  private nc: string | undefined = undefined;
+  /** Those that hardly anybody sends, and those that we do not know. */
+  private others: Map<string, string> | undefined = undefined;
 
-  constructor(names: readonly string[], texts: readonly string[]) {
-    this.names = names;
-    this.texts = texts;
+  /** `[at, end)` of `raw` is where they stand: read again by whoever wants them in their order. */
+  constructor(
+    private readonly raw: string,
+    private readonly at: number,
+    private readonly end: number,
+  ) {}
+
+  put(known: number, other: string, value: string): void {
+    switch (KNOWN[known]) {
+      case 'username':
+        this.username = value;
+        break;
+      case 'realm':
+        this.realm = value;
+        break;
+      case 'nonce':
+        this.nonce = value;
+        break;
+      case 'uri':
+        this.uri = value;
+        break;
+      case 'response':
+        this.response = value;
+        break;
+      case 'algorithm':
+        this.algorithm = value;
+        break;
+      case 'cnonce':
+        this.cnonce = value;
+        break;
+      case 'qop':
+        this.qop = value;
+        break;
+      case 'nc':
+        this.nc = value;
+        break;
+      default:
+        this.others ??= new Map();
+        this.others.set(KNOWN[known] ?? other, value);
+    }
+  }
+
+  get(name: string): string | undefined {
+    switch (name) {
+      case 'username':
+        return this.username;
+      case 'realm':
+        return this.realm;
+      case 'nonce':
+        return this.nonce;
+      case 'uri':
+        return this.uri;
+      case 'response':
+        return this.response;
+      case 'algorithm':
+        return this.algorithm;
+      case 'cnonce':
+        return this.cnonce;
+      case 'qop':
+        return this.qop;
+      case 'nc':
+        return this.nc;
+      default:
+        return this.others?.get(name);
+    }
   }
   get size(): number {
-    return this.names.length;
-  }
-  get(name: string): string | undefined {
-    return this.texts[this.names.indexOf(name)];
+    return this.toMap().size;
   }
   has(name: string): boolean {
-    return this.names.includes(name);
+    return this.get(name) !== undefined;
   }
   forEach(visit: (value: string, name: string, map: ReadonlyMap<string, string>) => void): void {
     for (const [name, value] of this.entries()) visit(value, name, this);
   }
   entries(): MapIterator<[string, string]> {
-    return new Map(this.names.map((name, i) => [name, this.texts[i] ?? ''])).entries();
+    return this.toMap().entries();
   }
   keys(): MapIterator<string> {
-    return new Map(this.entries()).keys();
+    return this.toMap().keys();
   }
   values(): MapIterator<string> {
-    return new Map(this.entries()).values();
+    return this.toMap().values();
   }
   [Symbol.iterator](): MapIterator<[string, string]> {
     return this.entries();
+  }
+
+  private toMap(): Map<string, string> {
+    const map = new Map<string, string>();
+    load(this.raw);
+    readParams(this.raw, this.at, this.end, {
+      has: (name) => map.has(name),
+      put: (known, other, value) => map.set(KNOWN[known] ?? other, value),
+    });
+    return map;
   }
 }
 

@@ -286,17 +286,17 @@ describe('K30 a record that cannot be read', () => {
   /** A world in which the store throws at one AoR, as the codec does at a record of another format. */
   function poisoned(): World {
     const world = new World();
-    const { read, commit } = world.location;
+    const whole = { ...world.location };
     const refuse = (aor: string): void => {
       if (aor === POISON) throw new RangeError('not a location record of a known format');
     };
     world.location.read = async (aor) => {
       refuse(aor);
-      return read(aor);
+      return whole.read(aor);
     };
     world.location.commit = async (wanted) => {
       refuse(wanted.aor);
-      return commit(wanted);
+      return whole.commit(wanted);
     };
     return world;
   }

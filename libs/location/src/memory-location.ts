@@ -6,6 +6,7 @@ import type {
   Commit,
   CommitDone,
   CommitOutcome,
+  DeliverChanges,
   DueReader,
   LocationCommitter,
   LocationEvent,
@@ -26,7 +27,7 @@ export interface MemoryLocationLimits {
 }
 
 interface Watch {
-  readonly deliver: (events: readonly LocationEvent[]) => void;
+  readonly deliver: DeliverChanges;
 }
 
 /**
@@ -103,11 +104,7 @@ export class MemoryLocation
     return Promise.resolve();
   }
 
-  watch(
-    cursor: string | undefined,
-    deliver: (events: readonly LocationEvent[]) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  watch(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     const missed = this.#eventsAfter(cursor);
     if (missed === undefined) {
@@ -115,7 +112,7 @@ export class MemoryLocation
     }
     const watch: Watch = { deliver };
     this.#watches.add(watch);
-    if (missed.length > 0) deliver(missed);
+    deliver(missed, this.#position());
     return new Promise((resolve) => {
       signal.addEventListener(
         'abort',
@@ -161,7 +158,12 @@ export class MemoryLocation
       this.#forgotten += surplus;
       this.#events = this.#events.slice(surplus);
     }
-    for (const watch of this.#watches) watch.deliver(events);
+    for (const watch of this.#watches) watch.deliver(events, this.#position());
+  }
+
+  /** The cursor of the latest event, or the place before the first. */
+  #position(): string {
+    return String(this.#forgotten + this.#events.length);
   }
 
   #eventsAfter(cursor: string | undefined): readonly LocationEvent[] | undefined {

@@ -53,16 +53,17 @@ export interface LocationEvent {
   readonly actor?: string;
 }
 
+/** Takes changes; `position` is the cursor that resumes after them. */
+export type DeliverChanges = (events: readonly LocationEvent[], position: string) => void;
+
 export interface LocationWatcher {
   /**
    * Calls `deliver` for each change after `cursor` (undefined: from now on), in order for each AoR, until `signal` aborts.
+   * The first call comes as soon as the store has answered and says where the watch begins, with no events when there are none
+   * yet: who resumes from that position misses nothing, though it may be told again what happened in the very moment of the start.
    * The cursor covers all shards. Rejects with `CursorTooOld` when the stream no longer holds what the cursor names.
    */
-  watch(
-    cursor: string | undefined,
-    deliver: (events: readonly LocationEvent[]) => void,
-    signal: AbortSignal,
-  ): Promise<void>;
+  watch(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void>;
 }
 
 /** How long an AoR that was taken off the due-set stays hidden when its taker says nothing more: it died. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { epochMs } from '@rollcall/kernel';
 import { CursorTooOld, StoreUnavailable } from '@rollcall/location';
-import type { LocationEvent, LocationWatcher } from '@rollcall/location';
+import type { DeliverChanges, LocationEvent, LocationWatcher } from '@rollcall/location';
 import { listOf, numberOf, textOf } from './call.ts';
 import type { Reply } from './call.ts';
-import { isAfter, printCursor, readCursor, readStreamId, resumeAfter } from './change-cursor.ts';
+import { isAfter, placeBefore, printCursor, readCursor, readStreamId, resumeAfter } from './change-cursor.ts';
 import type { ChangePlace } from './change-cursor.ts';
 import type { StoreClient } from './client.ts';
 import { readChanges } from './codec/changes.ts';
@@ -33,17 +33,15 @@ interface Entry {
 export class ChangeWatcher implements LocationWatcher {
   constructor(private readonly client: StoreClient) {}
 
-  async watch(
-    cursor: string | undefined,
-    deliver: (events: readonly LocationEvent[]) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async watch(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void> {
+    let begun = false;
     const merge = new Merge(cursor === undefined ? undefined : readCursor(cursor));
     while (!signal.aborted) {
       try {
         const events = merge.take(await this.#poll(merge.positions));
         // The signal may have been given while the store was being asked.
-        if (events.length > 0 && !hasAborted(signal)) deliver(events);
+        if ((events.length > 0 || !begun) && !hasAborted(signal)) deliver(events, merge.place);
+        begun = true;
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
       }
@@ -72,10 +70,14 @@ class Merge {
   readonly #resume: ChangePlace | undefined;
   #resumed: boolean;
   #waiting: Entry[] = [];
+  /** The cursor after all that was given out; empty before the first answers of a watch from now on. */
+  place: string;
 
   constructor(resume: ChangePlace | undefined) {
     this.#resume = resume;
-    this.#resumed = resume === undefined;
+    // A place before an entry is one in time: there is nothing that must still be there.
+    this.#resumed = resume === undefined || resume.told === 0;
+    this.place = resume === undefined ? '' : printCursor(resume);
     this.positions = Array.from({ length: SHARDS }, (_, shard) =>
       resume === undefined ? ARGUMENTS_NOW : resumeAfter(resume, shard),
     );
@@ -103,7 +105,11 @@ class Merge {
       (a, b) => a.ms - b.ms || a.shard - b.shard || a.sequence - b.sequence,
     );
     this.#waiting = all.filter(({ ms }) => ms >= whole);
-    return all.filter(({ ms }) => ms < whole).flatMap((entry) => this.#events(entry));
+    const events = all.filter(({ ms }) => ms < whole).flatMap((entry) => this.#events(entry));
+    // From now on: what a shard adds after its answer has the ms of that answer or a later one.
+    if (this.place === '') this.place = printCursor(placeBefore(whole));
+    this.place = events.at(-1)?.cursor ?? this.place;
+    return events;
   }
 
   /** The entry that a cursor names is read again: when it is not there, the stream was trimmed beyond it, or is another one. */
@@ -122,9 +128,9 @@ class Merge {
     if (packed === undefined) return [];
     const resume = this.#resume;
     const told =
-      resume?.ms === ms && resume.shard === shard && resume.sequence === sequence ? resume.index + 1 : 0;
+      resume?.ms === ms && resume.shard === shard && resume.sequence === sequence ? resume.told : 0;
     return packed.changes.slice(told).map(({ kind, bindingId, contact }, i) => ({
-      cursor: printCursor({ ms, shard, sequence, index: told + i }),
+      cursor: printCursor({ ms, shard, sequence, told: told + i + 1 }),
       at: epochMs(ms),
       aor: packed.aor,
       kind,

@@ -115,6 +115,21 @@ describe('A06 GET /v1/events', () => {
     ]);
   });
 
+  it('A06 a stream has a position before its first event: a client that is cut off by then misses nothing', async () => {
+    const { admin: host, port } = await start();
+    await host.register(AOR, [binding('before')]);
+    const first = await connect(port);
+    await until(() => first.lastId !== undefined);
+    expect(first.seen).toEqual([]);
+    first.close();
+    await until(() => host.streams.size === 0);
+    await host.register(AOR, [binding('missed')]);
+    const again = await connect(port, '', first.lastId);
+    await host.register(AOR, [binding('live')]);
+    await until(() => again.seen.length === 2);
+    expect(ids(again)).toEqual(['missed', 'live']);
+  });
+
   it('A06 Last-Event-ID resumes: none lost, none twice', async () => {
     const { admin: host, port } = await start();
     const first = await connect(port);
@@ -224,6 +239,34 @@ describe('A06 GET /v1/events', () => {
 });
 
 describe('one watch for all streams', () => {
+  it('A06 the place where a watch began is remembered as long as what came after it', async () => {
+    const { shared: watcher, opened, register } = await shared(2);
+    const stop = new AbortController();
+    let began: string | undefined;
+    void watcher.watch(undefined, (_events, position) => (began ??= position), stop.signal);
+    const resume = async (count: number): Promise<string[]> => {
+      const own = new AbortController();
+      const seen: string[] = [];
+      const following = watcher.watch(
+        began,
+        (events) => seen.push(...events.map((event) => event.cursor)),
+        own.signal,
+      );
+      await until(() => seen.length >= count);
+      own.abort();
+      await following;
+      return seen;
+    };
+    for (const id of ['b1', 'b2']) await register(AOR, [binding(id)]);
+    expect(await resume(2)).toEqual(['1', '2']);
+    expect(opened).toEqual([undefined]);
+    await register(AOR, [binding('b3')]);
+    expect(await resume(3)).toEqual(['1', '2', '3']);
+    expect(opened).toEqual([undefined, '0']);
+    stop.abort();
+    watcher.close();
+  });
+
   async function shared(recent: number) {
     const { location, register, app } = await harness();
     await app.close();

@@ -295,4 +295,20 @@ function watchTests(open: Open): void {
     const rest = await resumed.until(3);
     expect(rest.map((event) => event.contact)).toEqual(bindings.slice(3).map((binding) => binding.contact));
   });
+
+  test('A06 a watch says at once where it begins: who drops before the first event resumes there and misses none', async () => {
+    const { store, clock } = await open();
+    const aor = freshAor();
+    const fresh = await collectEvents(store, undefined, aor);
+    expect(await fresh.until(0)).toEqual([]);
+    const binding = sampleBinding(clock.now());
+    await commitOnce(store, aor, 0, [binding], [{ kind: 'registered', binding }]);
+    const resumed = await collectEvents(store, fresh.start, aor);
+    const [event] = await resumed.until(1);
+    expect(event?.contact).toBe(binding.contact);
+    // A watch that resumes where nothing has happened since begins where it was told to.
+    const again = await collectEvents(store, event?.cursor, aor);
+    expect(again.start).toBe(event?.cursor);
+    expect(await again.until(0)).toEqual([]);
+  });
 }

@@ -46,6 +46,8 @@ export async function commitOnce(
 
 /** Events of one AoR as they are delivered. */
 export interface CollectedEvents {
+  /** The position that the first delivery gave. */
+  readonly start: string;
   /** Waits for `count` events and a moment more for one too many, ends the watch, and gives what came. */
   until(count: number): Promise<readonly LocationEvent[]>;
 }
@@ -67,14 +69,19 @@ export async function collectEvents(
 ): Promise<CollectedEvents> {
   const abort = new AbortController();
   const seen: LocationEvent[] = [];
+  const positions: string[] = [];
   const watching = store.watch(
     cursor,
-    (events) => seen.push(...events.filter((event) => event.aor === aor)),
+    (events, position) => {
+      positions.push(position);
+      seen.push(...events.filter((event) => event.aor === aor));
+    },
     abort.signal,
   );
   // "From now on" begins when the watch has asked its store where now is.
-  await aMoment();
+  const start = await vi.waitUntil(() => positions[0], { interval: POLL_MS, timeout: TOO_LATE_MS });
   return {
+    start,
     async until(count: number) {
       await vi.waitUntil(() => seen.length >= count, { interval: POLL_MS, timeout: TOO_LATE_MS });
       await aMoment();

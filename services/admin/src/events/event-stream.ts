@@ -61,27 +61,36 @@ export class EventStream {
     return this.#opened;
   }
 
-  /** Events in order; those that `wanted` refuses only move the position on. */
-  send(events: readonly LocationEvent[], wanted: (event: LocationEvent) => boolean): void {
+  /**
+   * Events in order; those that `wanted` refuses only move the position on. The first batch sends the position whatever is in
+   * it, so that a client that is cut off before its first event can resume.
+   */
+  send(events: readonly LocationEvent[], position: string, wanted: (event: LocationEvent) => boolean): void {
     let text = '';
     for (const event of events) {
-      this.#cursor = event.cursor;
       if (!wanted(event)) continue;
       this.#cursorSent = event.cursor;
       text += `id: ${oneLine(event.cursor)}\nevent: ${oneLine(event.kind)}\ndata: ${JSON.stringify(eventData(event))}\n\n`;
     }
+    const first = this.#cursor === undefined;
+    this.#cursor = position;
     this.open();
     if (text !== '') this.response.write(text);
+    if (first && this.#cursorSent !== position) this.#sendPosition(position);
   }
 
-  /** A sign of life; an `id` without data moves the client's position past events that it did not want. */
+  /** A sign of life; an `id` without data is no event (HTML §9.2.6), it moves the client's position past events that it did not want. */
   heartbeat(): void {
     if (this.#cursor === undefined || this.#cursor === this.#cursorSent) {
       this.response.write(': alive\n\n');
       return;
     }
-    this.#cursorSent = this.#cursor;
-    this.response.write(`id: ${oneLine(this.#cursor)}\n\n`);
+    this.#sendPosition(this.#cursor);
+  }
+
+  #sendPosition(cursor: string): void {
+    this.#cursorSent = cursor;
+    this.response.write(`id: ${oneLine(cursor)}\n\n`);
   }
 
   /** Says why the stream ends, when it is too late for a status. */

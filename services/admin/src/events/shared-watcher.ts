@@ -1,10 +1,8 @@
-import type { LocationEvent, LocationWatcher } from '@rollcall/location';
+import type { DeliverChanges, LocationEvent, LocationWatcher } from '@rollcall/location';
 import { StoreUnavailable } from '@rollcall/location';
 
-type Deliver = (events: readonly LocationEvent[]) => void;
-
 interface Follower {
-  readonly deliver: Deliver;
+  readonly deliver: DeliverChanges;
   readonly fail: (error: unknown) => void;
 }
 
@@ -29,17 +27,20 @@ export class SharedWatcher implements LocationWatcher {
   /** The latest events in order; `#first` is the number of the oldest, counted from the start of the watch. */
   #recent: LocationEvent[] = [];
   #first = 0;
-  readonly #numbers = new Map<string, number>();
+  /** The number of the event that comes after each position which is still in memory. */
+  readonly #next = new Map<string, number>();
+  /** Where the watch stands; undefined until the source has said where it begins. */
+  #position: string | undefined;
 
   constructor(
     private readonly source: LocationWatcher,
     private readonly limits: SharedWatcherLimits = LIMITS,
   ) {}
 
-  async watch(cursor: string | undefined, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async watch(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     this.#start();
-    if (cursor === undefined || this.#numbers.has(cursor)) {
+    if (cursor === undefined || this.#next.has(cursor)) {
       await this.#follow(cursor, deliver, signal);
       return;
     }
@@ -55,7 +56,7 @@ export class SharedWatcher implements LocationWatcher {
   }
 
   /** Follows from the recent event with this cursor, or from now on. */
-  #follow(cursor: string | undefined, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  #follow(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const follower: Follower = { deliver, fail: reject };
       this.#followers.add(follower);
@@ -68,24 +69,26 @@ export class SharedWatcher implements LocationWatcher {
         },
         { once: true },
       );
-      const number = cursor === undefined ? undefined : this.#numbers.get(cursor);
-      const missed = number === undefined ? [] : this.#recent.slice(number + 1 - this.#first);
-      if (missed.length > 0) deliver(missed);
+      const next = cursor === undefined ? undefined : this.#next.get(cursor);
+      const missed = next === undefined ? [] : this.#recent.slice(next - this.#first);
+      if (this.#position !== undefined) deliver(missed, this.#position);
     });
   }
 
   /** A watch from an older cursor, until it meets the events in memory; gives the cursor where it met them. */
-  async #catchUp(cursor: string, deliver: Deliver, signal: AbortSignal): Promise<string | undefined> {
+  async #catchUp(cursor: string, deliver: DeliverChanges, signal: AbortSignal): Promise<string | undefined> {
     const own = new AbortController();
     const ended = AbortSignal.any([signal, own.signal]);
     let met: string | undefined;
-    const take = (events: readonly LocationEvent[]): void => {
+    const take: DeliverChanges = (events, position) => {
       if (ended.aborted) return;
-      const meeting = events.findIndex((event) => this.#numbers.has(event.cursor));
-      const told = meeting < 0 ? events : events.slice(0, meeting + 1);
-      deliver(told);
-      if (meeting < 0) return;
-      met = told.at(-1)?.cursor;
+      const meeting = events.find((event) => this.#next.has(event.cursor));
+      if (meeting === undefined) {
+        deliver(events, position);
+        return;
+      }
+      met = meeting.cursor;
+      deliver(events.slice(0, events.indexOf(meeting) + 1), met);
       own.abort();
     };
     // A source may call `take` before it listens to its signal.
@@ -103,8 +106,8 @@ export class SharedWatcher implements LocationWatcher {
     if (this.#running !== undefined) return;
     const running = new AbortController();
     this.#running = running;
-    const take = (events: readonly LocationEvent[]): void => {
-      if (this.#running === running) this.#take(events);
+    const take: DeliverChanges = (events, position) => {
+      if (this.#running === running) this.#take(events, position);
     };
     this.source.watch(undefined, take, running.signal).then(
       () => {
@@ -116,17 +119,26 @@ export class SharedWatcher implements LocationWatcher {
     );
   }
 
-  #take(events: readonly LocationEvent[]): void {
+  #take(events: readonly LocationEvent[], position: string): void {
     for (const event of events) {
-      this.#numbers.set(event.cursor, this.#first + this.#recent.length);
       this.#recent.push(event);
+      this.#next.set(event.cursor, this.#first + this.#recent.length);
     }
+    this.#next.set(position, this.#first + this.#recent.length);
+    this.#position = position;
     const over = this.#recent.length - this.limits.recent;
-    if (over > 0) {
-      for (const { cursor } of this.#recent.splice(0, over)) this.#numbers.delete(cursor);
-      this.#first += over;
+    if (over > 0) this.#forgetOldest(over);
+    for (const follower of this.#followers) follower.deliver(events, position);
+  }
+
+  /** Positions are in the map in the order of what comes after them. */
+  #forgetOldest(count: number): void {
+    this.#recent.splice(0, count);
+    this.#first += count;
+    for (const [position, next] of this.#next) {
+      if (next >= this.#first) return;
+      this.#next.delete(position);
     }
-    for (const follower of this.#followers) follower.deliver(events);
   }
 
   #stopLater(): void {
@@ -147,6 +159,7 @@ export class SharedWatcher implements LocationWatcher {
   #forget(): void {
     this.#running = undefined;
     this.#recent = [];
-    this.#numbers.clear();
+    this.#next.clear();
+    this.#position = undefined;
   }
 }

@@ -5,7 +5,7 @@ import type { Static } from 'typebox';
 import { describeProblem } from '@rollcall/http';
 import type { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Aor, ChangeKind, LocationEvent } from '@rollcall/location';
+import type { Aor, ChangeKind, DeliverChanges, LocationEvent } from '@rollcall/location';
 import { aorDomain } from '@rollcall/location';
 import { identityOf, secured } from '../auth/access.ts';
 import type { Identity } from '../auth/identity.ts';
@@ -100,12 +100,12 @@ async function stream(
     streams.leave(place);
   };
   reply.raw.once('close', leave);
-  const deliver = (batch: readonly LocationEvent[]): void => {
+  const deliver: DeliverChanges = (batch, position) => {
     if (place.signal.aborted) return;
     if (!reply.sent) reply.hijack();
     // Asked before a batch is written, not after: whoever takes one batch has come further, however large it was.
     if (events.buffered <= streams.limits.bufferedBytes) {
-      events.send(batch, (event) => wants(filter, event));
+      events.send(batch, position, (event) => wants(filter, event));
       return;
     }
     streams.dropped += 1;
@@ -161,7 +161,8 @@ export function eventRoutes(app: ApiApp, context: AdminContext): void {
       summary: 'Follow the changes of bindings',
       description:
         'Server-sent events (text/event-stream). `event` is the kind of change (RFC 3680 §3.6), `data` a JSON object, `id` the position. ' +
-        'A client that connects again with `Last-Event-ID` gets everything since, once. A client that reads too slowly is cut off and resumes so.',
+        'The stream begins with an `id` of its own, without data. A client that connects again with `Last-Event-ID` gets everything since, once. ' +
+        'A client that reads too slowly is cut off and resumes so.',
       querystring: EventQuery,
       headers: EventHeaders,
       response: {

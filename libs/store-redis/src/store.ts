@@ -1,4 +1,5 @@
 import type {
+  ApiTokens,
   AuditLog,
   Commit,
   DueReader,
@@ -14,6 +15,7 @@ import { StoreClient } from './client.ts';
 import type { ClientOptions, ClientStats, StoreStatus } from './client.ts';
 import { RedisClock } from './clock.ts';
 import { RedisEvents } from './presence/index.ts';
+import { RedisApiTokens } from './redis-api-tokens.ts';
 import { RedisAudit } from './redis-audit.ts';
 import { RedisDue } from './redis-due.ts';
 import { RedisEdges } from './redis-edges.ts';
@@ -34,6 +36,7 @@ export interface Store {
   readonly users: UserDirectory;
   readonly edges: EdgeLeases;
   readonly audit: AuditLog;
+  readonly apiTokens: ApiTokens;
   /** Subscriptions, publications, mailboxes and the work that changes make for presence. */
   readonly events: RedisEvents;
   /** The connection itself, for adapters of this package. */
@@ -67,6 +70,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
     users: new RedisUsers(client),
     edges: new RedisEdges(client, clock),
     audit: new RedisAudit(client),
+    apiTokens: new RedisApiTokens(client),
     events: new RedisEvents(client, clock),
     client,
     ready: () => client.ready(),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Aor, Domain, EdgeLease, User } from '@rollcall/location';
+import { apiTokensContract } from '@rollcall/location/contract';
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
@@ -156,6 +157,8 @@ function directoryTests(
       expect(rest.items.map(({ target }) => target)).toEqual(['b', 'a']);
       expect(rest.cursor).toBeUndefined();
     });
+
+    apiTokensContract(name, () => Promise.resolve({ tokens: store.apiTokens, elsewhere: other.apiTokens }));
   });
 }
 

@@ -62,7 +62,7 @@ async function document(app: ApiApp, version: string): Promise<void> {
 export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
   const { ports, log, tracing, streams, onAnswer } = options;
   const app = buildApi({ log, mapError, ...(onAnswer === undefined ? {} : { onAnswer }) });
-  const tokens = new Tokens(options.rootToken, ports.users);
+  const tokens = new Tokens(options.rootToken, ports.tokens);
   const watcher = new SharedWatcher(ports.location);
   const context: AdminContext = { ports, tokens, log, tracing, streams, watcher };
   traceRequests(app, tracing, options.spans);

@@ -43,6 +43,7 @@ const portsOf = (store: Store): AdminPorts => ({
   clock: store.clock,
   edges: store.edges,
   audit: store.audit,
+  tokens: store.apiTokens,
   subscriptions: store.events,
   mailboxes: store.events,
 });

@@ -36,7 +36,11 @@ export async function visibleAor(context: AdminContext, request: FastifyRequest,
   return aor;
 }
 
-/** Writes to the audit log what an operator did, after it was done. Target and detail are text, not octets. */
+/**
+ * Writes to the audit log what an operator is about to do. Before it is done, not after: nothing is ever done without a record,
+ * whatever becomes of the store or of us in between; a record may be of an act that then failed, and whose 503 or 409 the operator
+ * was given. What is known to be void (404) is found out before, and leaves none. Target and detail are text, not octets.
+ */
 export async function recordAct(
   { ports }: AdminContext,
   request: FastifyRequest,

@@ -1,6 +1,7 @@
 import type {
   Aor,
   Binding,
+  BindingId,
   CommitOutcome,
   LocationReader,
   LocationSnapshot,
@@ -26,6 +27,8 @@ export interface Deactivate {
   readonly select: (binding: Binding) => boolean;
   /** False when the caller wants another version than this. */
   readonly accepts: (version: number) => boolean;
+  /** Told of what is about to go, each binding once, before anything is written. */
+  readonly announce: (bindings: readonly Binding[]) => Promise<void>;
   readonly actor: string;
   readonly trace: string | undefined;
 }
@@ -36,13 +39,16 @@ export interface Deactivate {
  */
 export async function deactivate(
   location: LocationReader & LocationWriter,
-  { aor, select, accepts, actor, trace }: Deactivate,
+  { aor, select, accepts, announce, actor, trace }: Deactivate,
 ): Promise<Deactivation> {
+  const announced = new Set<BindingId>();
   let snapshot: LocationSnapshot = await location.read(aor);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     if (!accepts(snapshot.version)) return { kind: 'other-version', version: snapshot.version };
     const gone = snapshot.bindings.filter(select);
     if (gone.length === 0) return { kind: 'none' };
+    await announce(gone.filter(({ id }) => !announced.has(id)));
+    for (const { id } of gone) announced.add(id);
     const outcome: CommitOutcome = await location.commit({
       aor,
       expectedVersion: snapshot.version,

@@ -1,5 +1,6 @@
 import type { Mailboxes, SubscriptionReader } from '@rollcall/events';
 import type {
+  ApiTokens,
   AuditLog,
   EdgeLeases,
   LocationReader,
@@ -16,6 +17,7 @@ export interface AdminPorts {
   readonly clock: StoreClock;
   readonly edges: Pick<EdgeLeases, 'list'>;
   readonly audit: AuditLog;
+  readonly tokens: ApiTokens;
   readonly subscriptions: Pick<SubscriptionReader, 'readMany' | 'watchers'>;
   readonly mailboxes: Mailboxes;
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { StoreUnavailable } from '@rollcall/location';
+import { epochMs } from '@rollcall/kernel';
+import { MAX_API_TOKENS, StoreUnavailable } from '@rollcall/location';
 import type { Harness } from './harness.ts';
-import { harness } from './harness.ts';
+import { harness, NOW } from './harness.ts';
 
 let admin: Harness;
 beforeEach(async () => {
@@ -99,7 +100,7 @@ describe('A07 tokens', () => {
 
   it('A07 a token is told once, kept as a hash, listed without its secret, and refused once deleted', async () => {
     const secret = await token({ scope: 'read', domains: ['a.test'] });
-    expect(JSON.stringify([...admin.users.users.values()])).not.toContain(secret.split('_').at(-1));
+    expect(JSON.stringify(await admin.tokens.list(undefined, 10))).not.toContain(secret.split('_').at(-1));
     const list = await admin.call('GET', '/v1/tokens');
     expect(list.text).not.toContain(secret.split('_').at(-1));
     const [record] = list.json?.['items'] as { id: string }[];
@@ -111,10 +112,13 @@ describe('A07 tokens', () => {
     expect(acts.slice(0, 2)).toEqual(['token.delete', 'token.create']);
   });
 
-  it('A07 the domain of the tokens cannot be made a domain of phones', async () => {
-    const realm = { realm: 'tokens.rollcall.invalid' };
-    expect((await admin.call('PUT', '/v1/domains/tokens.rollcall.invalid', { body: {} })).status).toBe(409);
-    expect((await admin.call('PUT', '/v1/domains/c.test', { body: realm })).status).toBe(409);
+  it('A07 tokens are bounded in number: 409 says what to do', async () => {
+    const facts = { name: 'x', scope: 'read', createdAt: epochMs(NOW), secretHash: '' } as const;
+    for (let n = 0; n < MAX_API_TOKENS - 1; n += 1) await admin.tokens.add({ id: String(n), ...facts });
+    await token({ scope: 'read' });
+    const refused = await admin.call('POST', '/v1/tokens', { body: { name: 'one more', scope: 'read' } });
+    expect([refused.status, refused.json?.['type']]).toEqual([409, '/problems/conflict']);
+    expect(refused.json?.['detail']).toContain('delete one');
   });
 
   it('A07 without the store the root token still works as far as it can, others get 503', async () => {
@@ -122,8 +126,8 @@ describe('A07 tokens', () => {
     const away = (): never => {
       throw new StoreUnavailable('away');
     };
-    const users = Object.assign(Object.create(admin.users) as typeof admin.users, { find: away });
-    admin = await harness({ ports: { users } });
+    const tokens = Object.assign(Object.create(admin.tokens) as typeof admin.tokens, { find: away });
+    admin = await harness({ ports: { tokens } });
     expect((await admin.call('GET', '/v1/edges')).status).toBe(200);
     const answer = await admin.call('GET', '/v1/edges', { token: `rct_${'0'.repeat(18)}_${'A'.repeat(43)}` });
     expect([answer.status, answer.headers['retry-after']]).toEqual([503, '2']);

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hashHa1 } from '@rollcall/digest';
+import { StoreUnavailable } from '@rollcall/location';
 import type { Aor } from '@rollcall/location';
 import type { Harness } from './harness.ts';
-import { harness } from './harness.ts';
+import { binding, harness } from './harness.ts';
 
 let admin: Harness;
 beforeEach(async () => {
@@ -192,5 +193,58 @@ describe('the audit log', () => {
       ['1970-01-01T00:00:00.000Z', 'admin:root', 'user.put', 'sip:alice@example.test'],
       ['1970-01-01T00:00:00.000Z', 'admin:root', 'domain.put', 'example.test'],
     ]);
+  });
+
+  it('A05 nothing is done without a record: with the log away every act is 503 and has not happened', async () => {
+    const { call, audit, users, location, events, tokens } = admin;
+    const alice = '/v1/domains/example.test/users/alice';
+    const aor = '/v1/aors/sip:alice@example.test';
+    const mailbox = { counts: { 'voice-message': { new: 1, old: 0 } } };
+    await put('/v1/domains/example.test');
+    await put('/v1/domains/empty.test');
+    await put(alice, { password: 'x' });
+    await put(`${aor}/grants/sip:bob@example.test`);
+    await put(`${aor}/mailbox`, mailbox);
+    await admin.register('sip:alice@example.test', [binding('b1')]);
+    const made = await call('POST', '/v1/tokens', { body: { name: 'one', scope: 'read' } });
+    const state = async (): Promise<string> =>
+      JSON.stringify([
+        [...users.users.values()],
+        await users.domains.list(),
+        await users.grants.get('sip:alice@example.test' as Aor),
+        await location.read('sip:alice@example.test' as Aor),
+        await events.readMailbox('sip:alice@example.test' as Aor),
+        await tokens.list(undefined, 10),
+      ]);
+    const before = await state();
+    audit.append = () => Promise.reject(new StoreUnavailable('away'));
+    for (const [method, url, body] of [
+      ['PUT', '/v1/domains/example.test', { maxContacts: 1 }],
+      ['DELETE', '/v1/domains/empty.test'],
+      ['PUT', alice, { password: 'y' }],
+      ['DELETE', alice],
+      ['PUT', `${aor}/grants/sip:carol@example.test`],
+      ['DELETE', `${aor}/grants/sip:bob@example.test`],
+      ['PUT', `${aor}/mailbox`, { counts: {} }],
+      ['DELETE', `${aor}/mailbox`],
+      ['DELETE', `${aor}/bindings`],
+      ['DELETE', `${aor}/bindings/b1`],
+      ['POST', '/v1/tokens', { name: 'two', scope: 'read' }],
+      ['DELETE', `/v1/tokens/${String(made.json?.['id'])}`],
+    ] as const) {
+      const answer = await call(method, url, body === undefined ? {} : { body });
+      expect(answer.status, `${method} ${url}`).toBe(503);
+    }
+    expect(await state()).toBe(before);
+  });
+
+  it('A05 an act that fails on its way keeps its record; one that is void from the start has none', async () => {
+    await put('/v1/domains/example.test');
+    const alice = '/v1/domains/example.test/users/alice';
+    expect((await admin.call('DELETE', alice)).status).toBe(404);
+    expect(admin.audit.records.map(({ action }) => action)).toEqual(['domain.put']);
+    admin.users.put = () => Promise.reject(new StoreUnavailable('away'));
+    expect((await put(alice, { password: 'x' })).status).toBe(503);
+    expect(admin.audit.records.map(({ action }) => action)).toEqual(['user.put', 'domain.put']);
   });
 });

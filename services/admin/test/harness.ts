@@ -1,7 +1,7 @@
 import { epochMs } from '@rollcall/kernel';
 import { MemoryEvents } from '@rollcall/events';
 import type { Aor, Binding, BindingId, ChangeKind } from '@rollcall/location';
-import { MemoryLocation } from '@rollcall/location';
+import { MemoryApiTokens, MemoryLocation } from '@rollcall/location';
 import { ATTRIBUTES, noLogger, noTracing, SPANS } from '@rollcall/telemetry';
 import type { LogFields, Tracing } from '@rollcall/telemetry';
 import type { AdminOptions, AdminPorts, StreamLimits } from '../src/index.ts';
@@ -47,11 +47,22 @@ export async function harness(
   const events = new MemoryEvents(clock, location);
   const users = new MemoryDirectory();
   const audit = memoryAudit();
+  const tokens = new MemoryApiTokens();
   const logged: { fields: LogFields; message: string }[] = [];
   const edges = { list: () => Promise.resolve([{ id: 'e1', epoch: 7, inner: '10.0.0.1:5070' }]) };
   const streams = new StreamGate({ ...STREAM_LIMITS, ...given.limits });
   const options: AdminOptions = {
-    ports: { users, location, clock, edges, audit, subscriptions: events, mailboxes: events, ...given.ports },
+    ports: {
+      users,
+      location,
+      clock,
+      edges,
+      audit,
+      tokens,
+      subscriptions: events,
+      mailboxes: events,
+      ...given.ports,
+    },
     rootToken: ROOT,
     version: '0.0.0',
     log: { ...noLogger, error: (fields, message) => logged.push({ fields, message }) },
@@ -89,7 +100,7 @@ export async function harness(
     return outcome.version;
   }
 
-  return { app, call, register, location, events, users, audit, logged, streams, time };
+  return { app, call, register, location, events, users, audit, tokens, logged, streams, time };
 }
 
 export type Harness = Awaited<ReturnType<typeof harness>>;

@@ -1,1 +1,3 @@
 export * from './location-contract.ts';
+export { apiTokensContract } from './api-tokens-contract.ts';
+export type { ApiTokensUnderTest } from './api-tokens-contract.ts';

@@ -2,12 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemId } from '@rollcall/http';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Identity, Scope } from './identity.ts';
+import type { ApiScope } from '@rollcall/location';
+import type { Identity } from './identity.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What a route wants of the token. */
 interface Access {
-  readonly scope: Scope;
+  readonly scope: ApiScope;
   /** Only a token that sees every domain will do. */
   readonly everyDomain: boolean;
 }
@@ -20,7 +21,7 @@ const ALWAYS: readonly ProblemId[] = ['unauthorized', 'store-unavailable'];
 
 /** The `config` of a route that wants a token: which problems it may answer, and what the token must be good for. */
 export function secured(
-  scope: Scope,
+  scope: ApiScope,
   problems: readonly ProblemId[] = [],
   more: { everyDomain?: boolean } = {},
 ): object {

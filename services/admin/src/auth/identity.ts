@@ -1,13 +1,11 @@
 import { ProblemError } from '@rollcall/http';
-
-/** What a token may do; `write` includes `read`. */
-export type Scope = 'read' | 'write';
+import type { ApiScope } from '@rollcall/location';
 
 /** Who is asking, by the token. */
 export interface Identity {
   /** The token's id; `root` for ROLLCALL_ADMIN_TOKEN. */
   readonly id: string;
-  readonly scope: Scope;
+  readonly scope: ApiScope;
   /** The domains that the token sees; undefined: all. */
   readonly domains: ReadonlySet<string> | undefined;
 }

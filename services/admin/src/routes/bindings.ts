@@ -116,20 +116,16 @@ export function bindingRoutes(app: ApiApp, context: AdminContext): void {
       aor,
       select,
       accepts: acceptsVersion(request.headers['if-match']),
+      announce: async (bindings) => {
+        for (const { id, contact } of bindings) {
+          await recordAct(context, request, 'binding.delete', shown(aor), `${id} ${shown(contact)}`);
+        }
+      },
       actor: actorOf(identityOf(request)),
       trace: context.tracing.current(),
     });
     switch (result.kind) {
       case 'removed':
-        for (const binding of result.bindings) {
-          await recordAct(
-            context,
-            request,
-            'binding.delete',
-            shown(aor),
-            `${binding.id} ${shown(binding.contact)}`,
-          );
-        }
         return result.bindings.length;
       case 'none':
         return 0;

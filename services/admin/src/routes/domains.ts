@@ -5,7 +5,6 @@ import type { ApiApp } from '@rollcall/http/api';
 import type { Domain } from '@rollcall/location';
 import { identityOf, secured } from '../auth/access.ts';
 import { mustSee, sees } from '../auth/identity.ts';
-import { TOKEN_DOMAIN } from '../auth/tokens.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct } from '../context.ts';
 import { DomainName, Nothing } from '../schemas.ts';
@@ -61,9 +60,6 @@ function toDomain(name: string, body: Static<typeof DomainBody>): Domain {
 
 /** A change that would make stored data wrong is a conflict. */
 async function refuseConflicts({ ports }: AdminContext, next: Domain): Promise<void> {
-  if ([next.name, next.realm, ...(next.aliases ?? [])].includes(TOKEN_DOMAIN)) {
-    throw new ProblemError('conflict', 'the name or realm is in use by the service itself');
-  }
   const names = new Set([next.name, ...(next.aliases ?? [])]);
   for (const other of await ports.users.domains.list()) {
     if (other.name === next.name) continue;
@@ -127,8 +123,8 @@ export function domainRoutes(app: ApiApp, context: AdminContext): void {
       const domain = toDomain(request.params.domain.toLowerCase(), request.body);
       await refuseConflicts(context, domain);
       const existed = (await domains.get(domain.name)) !== undefined;
-      await domains.put(domain);
       await recordAct(context, request, 'domain.put', domain.name);
+      await domains.put(domain);
       return reply.code(existed ? 200 : 201).send(viewOf(domain));
     },
   });
@@ -145,8 +141,9 @@ export function domainRoutes(app: ApiApp, context: AdminContext): void {
       const name = request.params.domain.toLowerCase();
       const { items } = await context.ports.users.list(name, undefined, 1);
       if (items.length > 0) throw new ProblemError('conflict', 'the domain has users');
-      if (!(await domains.remove(name))) throw new ProblemError('not-found');
+      if ((await domains.get(name)) === undefined) throw new ProblemError('not-found');
       await recordAct(context, request, 'domain.delete', name);
+      if (!(await domains.remove(name))) throw new ProblemError('not-found');
       return reply.code(204).send(null);
     },
   });

@@ -41,8 +41,8 @@ export function grantRoutes(app: ApiApp, context: AdminContext): void {
       const aor = await visibleAor(context, request, request.params.aor);
       if ((await users.find(aor)) === undefined) throw new ProblemError('not-found', 'there is no such user');
       const identity = readAor(request.params.identity, await domainAliases(context));
-      await users.grants.put(aor, identity);
       await recordAct(context, request, 'grant.put', shown(aor), shown(identity));
+      await users.grants.put(aor, identity);
       return reply.code(204).send(null);
     },
   });
@@ -58,8 +58,9 @@ export function grantRoutes(app: ApiApp, context: AdminContext): void {
     handler: async (request, reply) => {
       const aor = await visibleAor(context, request, request.params.aor);
       const identity = readAor(request.params.identity, await domainAliases(context));
-      if (!(await users.grants.remove(aor, identity))) throw new ProblemError('not-found');
+      if (!(await users.grants.get(aor)).includes(identity)) throw new ProblemError('not-found');
       await recordAct(context, request, 'grant.delete', shown(aor), shown(identity));
+      if (!(await users.grants.remove(aor, identity))) throw new ProblemError('not-found');
       return reply.code(204).send(null);
     },
   });

@@ -96,8 +96,8 @@ export function mailboxRoutes(app: ApiApp, context: AdminContext): void {
     handler: async (request) => {
       const aor = await visibleAor(context, request, request.params.aor);
       const mailbox = toMailbox(request.body);
-      await mailboxes.putMailbox(aor, mailbox, context.tracing.current());
       await recordAct(context, request, 'mailbox.put', shown(aor));
+      await mailboxes.putMailbox(aor, mailbox, context.tracing.current());
       return viewOf(mailbox);
     },
   });
@@ -112,8 +112,8 @@ export function mailboxRoutes(app: ApiApp, context: AdminContext): void {
     config: secured('write', ['not-found']),
     handler: async (request, reply) => {
       const aor = await visibleAor(context, request, request.params.aor);
-      await mailboxes.putMailbox(aor, undefined, context.tracing.current());
       await recordAct(context, request, 'mailbox.delete', shown(aor));
+      await mailboxes.putMailbox(aor, undefined, context.tracing.current());
       return reply.code(204).send(null);
     },
   });

@@ -41,7 +41,9 @@ export function operationsRoutes(app: ApiApp, context: AdminContext): void {
     schema: {
       tags: ['operations'],
       summary: 'List what operators and the service did, newest first',
-      description: 'The log is bounded; the oldest entries go first.',
+      description:
+        'An entry is written before its act, so that no act is without one: if the store went away in between, or the act came too ' +
+        'late for another, its operator got 503 or 409 and the entry stays. The log is bounded; the oldest entries go first.',
       querystring: PageQuery,
       response: { 200: Type.Object({ items: Type.Array(AuditView), cursor: NextCursor }) },
     },

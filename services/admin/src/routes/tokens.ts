@@ -2,8 +2,9 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
+import type { ApiToken } from '@rollcall/location';
+import { MAX_API_TOKENS } from '@rollcall/location';
 import { secured } from '../auth/access.ts';
-import type { TokenRecord } from '../auth/tokens.ts';
 import { TOKEN_ID_PATTERN } from '../auth/tokens.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct } from '../context.ts';
@@ -35,8 +36,9 @@ const NewToken = Type.Object(
   { title: 'NewToken' },
 );
 
-function viewOf({ domains, ...record }: TokenRecord): Static<typeof TokenView> {
-  return domains === undefined ? record : { ...record, domains: [...domains] };
+function viewOf({ id, name, scope, domains, createdAt }: ApiToken): Static<typeof TokenView> {
+  const view = { id, name, scope, createdAt: isoTime(createdAt) };
+  return domains === undefined ? view : { ...view, domains: [...domains] };
 }
 
 /** API tokens: who may use this interface, for what, and for which domains. */
@@ -44,18 +46,26 @@ export function tokenRoutes(app: ApiApp, context: AdminContext): void {
   const { tokens } = context;
 
   app.post('/v1/tokens', {
-    schema: { tags: ['tokens'], summary: 'Make a token', body: TokenBody, response: { 201: NewToken } },
-    config: secured('write', [], { everyDomain: true }),
+    schema: {
+      tags: ['tokens'],
+      summary: 'Make a token',
+      description: `In force at once in every replica. There may be ${String(MAX_API_TOKENS)}.`,
+      body: TokenBody,
+      response: { 201: NewToken },
+    },
+    config: secured('write', ['conflict'], { everyDomain: true }),
     handler: async (request, reply) => {
-      const { name, scope, domains } = request.body;
-      const { token, ...record } = await tokens.create({
-        name,
-        scope,
-        domains: domains?.map((domain) => domain.toLowerCase()),
-        createdAt: isoTime(context.ports.clock.now()),
+      const { domains, ...facts } = request.body;
+      const minted = tokens.mint({
+        ...facts,
+        ...(domains === undefined ? {} : { domains: domains.map((domain) => domain.toLowerCase()) }),
+        createdAt: context.ports.clock.now(),
       });
-      await recordAct(context, request, 'token.create', record.id, name);
-      return reply.code(201).send({ ...viewOf(record), token });
+      await recordAct(context, request, 'token.create', minted.token.id, facts.name);
+      if (!(await tokens.add(minted))) {
+        throw new ProblemError('conflict', `there are ${String(MAX_API_TOKENS)} tokens; delete one first`);
+      }
+      return reply.code(201).send({ ...viewOf(minted.token), token: minted.text });
     },
   });
 
@@ -82,8 +92,10 @@ export function tokenRoutes(app: ApiApp, context: AdminContext): void {
     },
     config: secured('write', ['not-found'], { everyDomain: true }),
     handler: async (request, reply) => {
-      if (!(await tokens.remove(request.params.id))) throw new ProblemError('not-found');
-      await recordAct(context, request, 'token.delete', request.params.id);
+      const { id } = request.params;
+      if (!(await tokens.has(id))) throw new ProblemError('not-found');
+      await recordAct(context, request, 'token.delete', id);
+      if (!(await tokens.remove(id))) throw new ProblemError('not-found');
       return reply.code(204).send(null);
     },
   });

@@ -171,8 +171,8 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
       if (namesake !== undefined && namesake.aor !== user.aor) {
         throw new ProblemError('conflict', 'another user has this authUser');
       }
-      await users.put(user);
       await recordAct(context, request, 'user.put', shown(user.aor));
+      await users.put(user);
       return reply.code(before === undefined ? 201 : 200).send(viewOf(domain.name, user));
     },
   });
@@ -189,8 +189,9 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     handler: async (request, reply) => {
       const domain = await domainOf(request, request.params.domain);
       const aor = userAor(request.params.user, domain.name);
-      if (!(await users.remove(aor))) throw new ProblemError('not-found');
+      if ((await users.find(aor)) === undefined) throw new ProblemError('not-found');
       await recordAct(context, request, 'user.delete', shown(aor));
+      if (!(await users.remove(aor))) throw new ProblemError('not-found');
       return reply.code(204).send(null);
     },
   });

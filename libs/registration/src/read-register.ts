@@ -3,6 +3,7 @@ import type { Result } from '@rollcall/kernel';
 import { aorDomain, canonicalAor } from '@rollcall/location';
 import type { Aor } from '@rollcall/location';
 import type { Contact, Contacts, NameAddr, ParseProblem, SipRequest, Uri } from '@rollcall/sip';
+import { readSource } from './read-source.ts';
 import { refuse } from './refusals.ts';
 import type { Refusal, RefusalLabel } from './refusals.ts';
 
@@ -214,17 +215,7 @@ function sipsConsistent(request: SipRequest, contacts: readonly ContactIntent[])
 }
 
 function hasOb(path: NameAddr | undefined): boolean {
-  return path?.uri.kind === 'sip' && path.uri.params.has('ob');
-}
-
-/** Where the device is, as our edge saw it: its Via is the second from the top, with received and rport filled in. */
-function readSource(request: SipRequest): string | undefined {
-  const vias = request.vias();
-  if (!vias.ok) return undefined;
-  const via = vias.value[1] ?? vias.value[0];
-  if (via === undefined) return undefined;
-  const address = via.received ?? via.host;
-  const port = typeof via.rport === 'number' ? via.rport : (via.port ?? 5060);
-  const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
-  return `${via.transport.toLowerCase()}:${host}:${port.toString()}`;
+  if (path?.uri.kind !== 'sip') return false;
+  // As our edges write it; anything else is looked up.
+  return path.uriText.endsWith(';lr;ob') || path.uri.params.has('ob');
 }

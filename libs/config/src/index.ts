@@ -4,3 +4,4 @@ export * from './endpoint.ts';
 export * from './field.ts';
 export { ROLLCALL_NAMES } from './names.ts';
 export * from './process.ts';
+export * from './run-service.ts';

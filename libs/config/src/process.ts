@@ -19,7 +19,8 @@ export interface ProcessSeam {
   exit(code: number): never;
 }
 
-const thisProcess = (): ProcessSeam => ({
+/** The process as it is. */
+export const thisProcess = (): ProcessSeam => ({
   env: process.env,
   print: (line) => void process.stderr.write(`${line}\n`),
   exit: (code) => process.exit(code),

@@ -1,61 +1,12 @@
-import { configOrExit, EXIT_CONFIG, otelEnvironment } from '@rollcall/config';
-import { AddressInUse } from '@rollcall/http';
-import { createLogger, createTracing, TracingConfigError } from '@rollcall/telemetry';
-import type { Tracing } from '@rollcall/telemetry';
+import { runService } from '@rollcall/config';
+import * as telemetry from '@rollcall/telemetry';
 import { compose } from './compose.ts';
 import { contradiction, registrarConfig } from './config.ts';
 
-const SERVICE = 'rollcall-registrar';
-
-/** One line on stderr, and the end. */
-function die(code: number, line: string): never {
-  process.stderr.write(`${SERVICE}: ${line}\n`);
-  process.exit(code);
-}
-
-/** Every way in which a port may be taken ends in one line. */
-function startProblem(error: unknown): string {
-  if (error instanceof AddressInUse) return error.message;
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${config.innerHost}:${config.innerPort.toString()} (tcp) is already in use`;
-  }
-  return error instanceof Error ? error.message : String(error);
-}
-
-async function openTracing(): Promise<Tracing> {
-  try {
-    return await createTracing({ service: SERVICE, env: otelEnvironment() });
-  } catch (error) {
-    if (error instanceof TracingConfigError) die(EXIT_CONFIG, error.message);
-    throw error;
-  }
-}
-
-const config = configOrExit(SERVICE, registrarConfig);
-const wrong = contradiction(config);
-if (wrong !== undefined) die(EXIT_CONFIG, wrong);
-const tracing = await openTracing();
-const log = createLogger({
-  service: SERVICE,
-  level: config.logLevel,
-  ...(tracing.enabled ? { trace: () => tracing.current() } : {}),
+await runService({
+  service: 'rollcall-registrar',
+  config: registrarConfig,
+  contradiction,
+  telemetry,
+  compose,
 });
-const registrar = compose(config, { log, tracing });
-
-let stopping = false;
-async function stop(signal: string): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  log.info({ signal }, 'stopping');
-  await registrar.stop();
-  log.info({}, 'stopped');
-  process.exit(0);
-}
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
-
-try {
-  const ports = await registrar.start();
-  log.info({ inner: ports.inner, http: ports.http }, 'ready');
-} catch (error) {
-  die(1, startProblem(error));
-}

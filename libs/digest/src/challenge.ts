@@ -17,12 +17,27 @@ export interface ChallengeOptions {
  * quoted, `stale` and `algorithm` are not; `qop` is always sent (RFC 8760 §2.6 item 8).
  */
 export function challenge(options: ChallengeOptions): string {
-  const { nonce, algorithms, stale } = options;
-  const start = `${options.proxy === true ? 'Proxy-Authenticate' : 'WWW-Authenticate'}: Digest realm="${quotable(options.realm)}", qop="auth", algorithm=`;
-  const end = stale ? `, nonce="${nonce}", stale=true\r\n` : `, nonce="${nonce}"\r\n`;
+  const { nonce, stale } = options;
+  const end = stale ? STALE : FRESH;
   let lines = '';
-  for (const algorithm of algorithms) lines += start + algorithm + end;
+  for (const start of startsOf(options)) lines += start + nonce + end;
   return lines;
+}
+
+const FRESH = '"\r\n';
+const STALE = '", stale=true\r\n';
+
+/** The lines up to the nonce as they were made last: an edge has few realms and one list of algorithms. */
+let last:
+  { realm: string; algorithms: readonly Algorithm[]; proxy: boolean; starts: readonly string[] } | undefined;
+
+function startsOf({ realm, algorithms, proxy = false }: ChallengeOptions): readonly string[] {
+  if (last?.realm === realm && last.algorithms === algorithms && last.proxy === proxy) return last.starts;
+  const name = proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate';
+  const start = `${name}: Digest realm="${quotable(realm)}", qop="auth", algorithm=`;
+  const starts = algorithms.map((algorithm) => `${start}${algorithm}, nonce="`);
+  last = { realm, algorithms, proxy, starts };
+  return starts;
 }
 
 /** RFC 3261 §25.1 quoted-string: `"` and `\` are escaped; a realm with other controls never gets into the configuration. */

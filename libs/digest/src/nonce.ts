@@ -99,7 +99,7 @@ export class NonceAuthority {
   accept(nonce: string, nc: number | undefined): boolean {
     const stamp = readStamp(nonce);
     const count = nc ?? USED_UP;
-    const highest = this.#highWater.get(stamp);
+    const highest = this.#highWater.peek(stamp);
     if (highest === undefined && stamp <= this.#watermark) return false;
     if (highest !== undefined && count <= highest) return false;
     if (highest !== undefined && count === USED_UP) return false;

@@ -20,3 +20,11 @@ export type Method = keyof typeof METHODS;
 
 /** True for a method of the registry; methods are case-sensitive (RFC 3261 §7.1). */
 export const isMethod = (method: string): method is Method => Object.hasOwn(METHODS, method);
+
+const NAMES = Object.keys(METHODS).sort((a, b) => Number(b === 'REGISTER') - Number(a === 'REGISTER'));
+
+/** The method in `raw[0, end)`; for those of the registry always the same string, which engines compare at once. */
+export function methodAtStart(raw: string, end: number): string {
+  for (const name of NAMES) if (name.length === end && raw.startsWith(name)) return name;
+  return raw.slice(0, end);
+}

@@ -48,10 +48,10 @@ class Splice {
   private topVia: string | undefined;
   private maxForwards: number | undefined;
   private length: number | undefined;
-  private readonly removed: NameSet | undefined;
-  private readonly dropping: NameSet | undefined;
+  private readonly removed: NameSet;
+  private readonly dropping: NameSet;
   /** Names whose first value has been dropped. */
-  private readonly dropped: string[] = [];
+  private dropped: string[] | undefined = undefined;
 
   constructor(message: SipRequest | SipResponse, changes: Edit) {
     this.message = message;
@@ -60,8 +60,8 @@ class Splice {
     this.topVia = changes.topVia;
     this.maxForwards = changes.maxForwards;
     this.length = changes.body === undefined ? undefined : changes.body.length;
-    this.removed = changes.remove === undefined ? undefined : nameSet(changes.remove);
-    this.dropping = changes.dropFirst === undefined ? undefined : nameSet(changes.dropFirst);
+    this.removed = nameSet(changes.remove);
+    this.dropping = nameSet(changes.dropFirst);
   }
 
   run(): string {
@@ -71,10 +71,10 @@ class Splice {
       const at = message.method.length + 1;
       this.replace(at, at + message.requestUri.length, changes.requestUri);
     }
-    const body = changes.body ?? message.body;
     const first = index.count > 0 ? index.start(0) : index.headEnd;
     if (changes.prepend !== undefined) this.replace(first, first, changes.prepend);
     for (let line = 0; line < index.count; line += 1) this.editLine(line);
+    const body = changes.body ?? message.body;
     let tail = changes.append ?? '';
     if (this.maxForwards !== undefined) tail += `Max-Forwards: ${String(this.maxForwards)}\r\n`;
     if (this.length !== undefined || index.find(ID.contentLength) < 0)
@@ -95,13 +95,15 @@ class Splice {
     const { raw } = this;
     const { index } = this.message;
     const id = index.id(line);
-    if (this.removed !== undefined && this.isNamed(line, id, this.removed)) {
+    if (this.isNamed(line, id, this.removed)) {
       this.replace(index.start(line), index.end(line), '');
       return;
     }
+    const drops = this.isFirst(line, id, this.dropping);
+    if (!drops && !isEdited(id)) return;
     let at = index.valueStart(line);
     const end = index.valueEnd(line);
-    if (this.dropping !== undefined && this.isFirst(line, id, this.dropping)) {
+    if (drops) {
       const second = secondValue(raw, at, end);
       if (second === end) {
         this.replace(index.start(line), index.end(line), '');
@@ -126,8 +128,8 @@ class Splice {
   private isFirst(line: number, id: number, names: NameSet): boolean {
     if (!this.isNamed(line, id, names)) return false;
     const name = lineName(this.raw, this.message.index, line);
-    if (this.dropped.includes(name)) return false;
-    this.dropped.push(name);
+    if (this.dropped?.includes(name) === true) return false;
+    (this.dropped ??= []).push(name);
     return true;
   }
 
@@ -136,6 +138,9 @@ class Splice {
     return names.others.length > 0 && names.hasOther(lineName(this.raw, this.message.index, line));
   }
 }
+
+/** The headers whose values `Edit` names. */
+const isEdited = (id: number): boolean => id === ID.via || id === ID.maxForwards || id === ID.contentLength;
 
 /** Header names looked up once; edits mostly come with the same list again and again. */
 class NameSet {
@@ -162,9 +167,11 @@ class NameSet {
   }
 }
 
+const EMPTY = new NameSet([]);
 const sets = new WeakMap<readonly string[], NameSet>();
 
-function nameSet(names: readonly string[]): NameSet {
+function nameSet(names: readonly string[] | undefined): NameSet {
+  if (names === undefined) return EMPTY;
   let set = sets.get(names);
   if (set === undefined) {
     set = new NameSet(names);

@@ -48,6 +48,7 @@ export abstract class SipMessage extends HeaderFields {
   private cseqMemo: Read<CSeq> | undefined = undefined;
   private toFacts = 0;
   private contactsMemo: Parsed<Contacts> | undefined = undefined;
+  private lengthMemo: Parsed<number | undefined> | undefined = undefined;
   private maxForwardsMemo: Parsed<number | undefined> | undefined = undefined;
   private authorizationMemo: Parsed<readonly DigestCredentials[]> | undefined = undefined;
 
@@ -199,7 +200,7 @@ export abstract class SipMessage extends HeaderFields {
     return this.optional(ID.contentType, HEADERS['content-type'].read);
   }
   contentLength(): Parsed<number | undefined> {
-    return this.optional(ID.contentLength, HEADERS['content-length'].read);
+    return (this.lengthMemo ??= this.optional(ID.contentLength, HEADERS['content-length'].read));
   }
 
   /** True when an Expires that is malformed has a meaning. */

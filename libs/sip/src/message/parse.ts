@@ -4,6 +4,7 @@ import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
 import { CR, LF, SP } from '../grammar/chars.ts';
 import { readDigits, scanToken, spells } from '../grammar/scan.ts';
+import { methodAtStart } from '../methods.ts';
 import { flaw } from '../problem.ts';
 import type { ParseProblem } from '../problem.ts';
 import { LIMITS } from './limits.ts';
@@ -68,7 +69,7 @@ function readRequest(raw: string, end: number, index: LineIndex): Result<SipRequ
   const uriStart = methodEnd + 1;
   let uriEnd = uriStart;
   while (uriEnd < end && raw.charCodeAt(uriEnd) > SP) uriEnd += 1;
-  const request = new SipRequest(raw, index, raw.slice(0, methodEnd), raw.slice(uriStart, uriEnd));
+  const request = new SipRequest(raw, index, methodAtStart(raw, methodEnd), raw.slice(uriStart, uriEnd));
   const problem = versionProblem(raw, uriStart, uriEnd, end) ?? sizeProblem(raw, index);
   return problem === undefined ? ok(request) : err({ ...problem, request });
 }

@@ -7,6 +7,7 @@ import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { keys, shardOf } from '../src/keys.ts';
 import { RedisProcess } from './harness/redis-process.ts';
+import { untilReady } from './harness/until-ready.ts';
 
 const binding = (store: Store, n: number): Binding => ({
   id: `b${String(n)}` as BindingId,
@@ -52,7 +53,7 @@ describe('A06 the change stream of all shards', () => {
   let store: Store;
   beforeAll(async () => {
     redis = await RedisProcess.start();
-    store = await connectStore({ url: redis.url });
+    store = await untilReady(await connectStore({ url: redis.url }));
   });
   afterAll(async () => {
     await store.close();

@@ -5,6 +5,7 @@ import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
 import { RedisProcess } from './harness/redis-process.ts';
+import { untilReady } from './harness/until-ready.ts';
 
 const user = (name: string, fields: Partial<User> = {}): User => ({
   aor: `sip:${name}@example.test` as Aor,
@@ -180,7 +181,7 @@ directoryTests('Redis Cluster', async () => {
 
 test('a lost link to the store is told as a change of all, and so is its return', async () => {
   const redis = await RedisProcess.start();
-  const store = await connectStore({ url: redis.url });
+  const store = await untilReady(await connectStore({ url: redis.url }));
   const told: (Aor | undefined)[] = [];
   store.users.onChange((aor) => told.push(aor));
   await until(() => told.length === 1);

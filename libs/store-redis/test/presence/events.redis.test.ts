@@ -8,13 +8,12 @@ import type { ClientOptions } from '../../src/index.ts';
 import type { Store } from '../../src/index.ts';
 import { RedisClusterProcesses } from '../harness/redis-cluster.ts';
 import { RedisProcess } from '../harness/redis-process.ts';
+import { untilReady } from '../harness/until-ready.ts';
 
 const HOUR_MS = 3_600_000;
 
-async function connected(options: ClientOptions): Promise<Store> {
-  const store = openStore(options);
-  await store.client.settled();
-  return store;
+function connected(options: ClientOptions): Promise<Store> {
+  return untilReady(openStore(options));
 }
 
 async function underTest(options: ClientOptions, stop: () => Promise<void>): Promise<EventsUnderTest> {

@@ -4,7 +4,6 @@ import type { Aor, Binding, BindingId, LocationSnapshot } from '@rollcall/locati
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { RedisProcess } from './harness/redis-process.ts';
-import { untilReady } from './harness/until-ready.ts';
 
 const CLIENTS = 20;
 const ROUNDS = 25;

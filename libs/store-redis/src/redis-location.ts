@@ -11,6 +11,7 @@ import type {
 import { listOf, textOf } from './call.ts';
 import type { Reply } from './call.ts';
 import type { StoreClient } from './client.ts';
+import { decimalMs } from './codec/base36.ts';
 import { changesForPresence, printChanges } from './codec/changes.ts';
 import { expirySpan, firstVersion, printRecord, readRecord, versionText } from './codec/record.ts';
 import { keys, SHARDS, shardKey, shardOf } from './keys.ts';
@@ -79,7 +80,7 @@ export class RedisLocation implements LocationReader, LocationWriter {
       bulk(keys.watchers(shard, aor)) +
       bulk(versionText(expectedVersion)) +
       bulk(record) +
-      bulk(String(last + RECORD_GRACE_MS));
+      bulk(decimalMs(last + RECORD_GRACE_MS));
     this.client.runThen(refreshScript, SHARD_SLOTS[shard] ?? 0, REFRESH_ARGUMENTS, tail, (error, reply) => {
       if (Buffer.isBuffer(reply) && reply.length === WHOLE.length && textOf(reply) === WHOLE) {
         this.#commitWhole(commit, record, first, last, true, onReply);
@@ -107,8 +108,8 @@ export class RedisLocation implements LocationReader, LocationWriter {
       bulk(aor) +
       bulk(versionText(expectedVersion)) +
       bulk(record) +
-      bulk(empty ? '' : String(last + RECORD_GRACE_MS)) +
-      bulk(empty ? '' : String(first)) +
+      bulk(empty ? '' : decimalMs(last + RECORD_GRACE_MS)) +
+      bulk(empty ? '' : decimalMs(first)) +
       bulk(tell ? printChanges(aor, actor, changes) : '') +
       bulk(onlyRefreshes ? '1' : '') +
       bulk(tell ? changesForPresence(changes) : '') +

@@ -52,5 +52,9 @@ export function defineScript(file: URL, keyCount: number): Script {
 
 /** One argument in the Redis protocol. Texts are octet strings, so the length in characters is the length in octets. */
 export function bulk(text: string): string {
-  return `$${String(text.length)}\r\n${text}\r\n`;
+  const { length } = text;
+  return (LENGTHS[length] ?? `$${String(length)}\r\n`) + text + '\r\n';
 }
+
+/** `$n` of the usual lengths. */
+const LENGTHS = Array.from({ length: 1024 }, (_, length) => `$${String(length)}\r\n`);

@@ -41,3 +41,14 @@ export function readBase36(text: string, start: number, end: number): number {
   }
   return value;
 }
+
+const THOUSAND = 1000;
+const THREE: readonly string[] = Array.from({ length: THOUSAND }, (_, n) => String(n).padStart(3, '0'));
+const MILLION = THOUSAND ** 2;
+
+/** A moment in ms since 1970 as a decimal number, which the engine itself prints slowly for want of small integers. */
+export function decimalMs(time: number): string {
+  const high = Math.floor(time / MILLION);
+  const low = time - high * MILLION;
+  return String(high) + (THREE[(low / THOUSAND) | 0] ?? '') + (THREE[low % THOUSAND] ?? '');
+}

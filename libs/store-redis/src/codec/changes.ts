@@ -55,5 +55,9 @@ export function readChanges(text: string): PackedChanges | undefined {
 
 /** What presence reads of a commit: JSON of [kind, binding id, Contact] for each change. */
 export function changesForPresence(changes: readonly BindingChange[]): string {
-  return JSON.stringify(changes.map(({ kind, binding }) => [kind, binding.id, binding.contact]));
+  let text = '';
+  for (const { kind, binding } of changes) {
+    text += `${text === '' ? '[' : ','}["${kind}",${JSON.stringify(binding.id)},${JSON.stringify(binding.contact)}]`;
+  }
+  return text === '' ? '[]' : `${text}]`;
 }

@@ -4,7 +4,9 @@
  */
 import { hashOctets } from '@rollcall/digest';
 import { checkRequest, edit, parseMessage } from '@rollcall/sip';
-import type { SipRequest, SipResponse } from '@rollcall/sip';
+import type { SipRequest } from '@rollcall/sip';
+import { readAnswer } from '@rollcall/sip-net';
+import type { InnerAnswer } from '@rollcall/sip-net';
 import type { ServerTransaction } from '@rollcall/sip-transaction';
 import { createCore } from '../src/core.ts';
 import type { InnerLink, InnerOutcome } from '../src/ports.ts';
@@ -109,10 +111,10 @@ function parse(raw: string): SipRequest {
   return parsed.value;
 }
 
-function parseAnswer(raw: string): SipResponse {
-  const parsed = parseMessage(raw);
-  if (!parsed.ok || parsed.value.kind !== 'response') throw new Error('not a response');
-  return parsed.value;
+function parseAnswer(raw: string): InnerAnswer {
+  const answer = readAnswer(raw, 'top');
+  if (answer === undefined) throw new Error('not a response');
+  return answer;
 }
 
 const spent: Record<string, number> = {};
@@ -163,10 +165,10 @@ async function batch(first: number, count: number): Promise<void> {
       }).replace(/^[^\r]+/, 'SIP/2.0 200 OK'),
     ),
   );
-  const responses: SipResponse[] = [];
-  time('parse the answer', replies, (raw) => responses.push(parseAnswer(raw)));
-  time('splice the answer', responses, (response, i) => {
-    waiting[i]?.done?.({ kind: 'response', response });
+  const answers: InnerAnswer[] = [];
+  time('read the answer', replies, (raw) => answers.push(parseAnswer(raw)));
+  time('hand the answer on', answers, (answer, i) => {
+    waiting[i]?.done?.(answer);
   });
   if (count !== waiting.length && first >= USERS)
     process.stderr.write(`only ${String(waiting.length)} of ${String(count)} were proved\n`);

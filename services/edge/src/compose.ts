@@ -97,6 +97,7 @@ class RunningEdge {
       createInnerLink({
         replicas: sourceOf(replicas),
         timeoutMs: INNER_TIMEOUT_MS,
+        reading: 'top',
         maxPending: INNER_PENDING,
       });
     this.#registrar = link(config.registrars);

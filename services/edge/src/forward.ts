@@ -56,7 +56,7 @@ export class InnerForwarder {
     this.counters.inner[this.target][outcome.kind] += 1;
     switch (outcome.kind) {
       case 'response':
-        this.replies.send(transaction, outcome.response.status, edit(outcome.response, POP_OUR_VIA));
+        this.replies.send(transaction, outcome.status, outcome.below);
         return;
       case 'unavailable':
         this.replies.refuseStateful(transaction, 'innerAway');
@@ -66,5 +66,3 @@ export class InnerForwarder {
     }
   }
 }
-
-const POP_OUR_VIA = { dropFirst: ['via'] } as const;

@@ -1,8 +1,7 @@
-import type { SipResponse } from '@rollcall/sip';
-
 /** What became of a request to an inner service. */
 export type InnerOutcome =
-  | { readonly kind: 'response'; readonly response: SipResponse }
+  /** `below`: the octets of the answer without our Via. */
+  | { readonly kind: 'response'; readonly status: number; readonly below: string }
   /** No replica can be reached, or too many requests wait. */
   | { readonly kind: 'unavailable' }
   | { readonly kind: 'timeout' };

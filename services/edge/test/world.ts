@@ -4,7 +4,7 @@ import { epochMs } from '@rollcall/kernel';
 import type { Clock, EpochMs, TimerHandle, Timers } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
 import type { Aor, Binding, BindingId, Domain, EdgeLease, LocationSnapshot, User } from '@rollcall/location';
-import { parseMessage } from '@rollcall/sip';
+import { edit, parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
 import type {
   ClientTransactionUser,
@@ -212,12 +212,8 @@ export class FakeLink implements InnerLink {
     const copied = ['via', 'from', 'to', 'call-id', 'cseq'].flatMap((name) =>
       last.request.headers(name).map((value) => `${name}: ${value}\r\n`),
     );
-    last.done({
-      kind: 'response',
-      response: response(
-        `SIP/2.0 ${String(status)} Inner\r\n${copied.join('')}${headers}Content-Length: 0\r\n\r\n`,
-      ),
-    });
+    const text = `SIP/2.0 ${String(status)} Inner\r\n${copied.join('')}${headers}Content-Length: 0\r\n\r\n`;
+    last.done({ kind: 'response', status, below: edit(response(text), { dropFirst: ['via'] }) });
   }
 }
 

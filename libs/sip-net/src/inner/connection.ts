@@ -1,16 +1,13 @@
 import { connect } from 'node:net';
-import { parseMessage, type SipResponse } from '@rollcall/sip';
 import { hostPort } from '../addresses.ts';
+import { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import type { Replica } from './replicas.ts';
 import { hashText } from './rendezvous.ts';
 
 /** How a request over the inner link ended. */
-export type InnerOutcome =
-  | { readonly kind: 'response'; readonly response: SipResponse }
-  | { readonly kind: 'unavailable' }
-  | { readonly kind: 'timeout' };
+export type InnerOutcome = InnerAnswer | { readonly kind: 'unavailable' } | { readonly kind: 'timeout' };
 
 export type InnerDone = (outcome: InnerOutcome) => void;
 
@@ -29,6 +26,7 @@ export interface PendingRequest {
 
 export interface ConnectionOwner {
   readonly wheel: TimerWheel;
+  readonly reading: AnswerReading;
   now(): number;
   /** The connection has died with these unanswered; `sent` is false when it never came up, so that none has been seen. */
   onLost(connection: InnerConnection, unanswered: readonly PendingRequest[], sent: boolean): void;
@@ -129,14 +127,11 @@ export class InnerConnection implements FramedSocketUser {
   }
 
   onMessage(raw: string): void {
-    const parsed = parseMessage(raw);
-    if (!parsed.ok || parsed.value.kind !== 'response') return;
-    const via = parsed.value.topVia();
-    const branch = via.ok ? via.value.branch : undefined;
-    const request = branch === undefined ? undefined : this.#pending.get(branch);
-    if (request === undefined || parsed.value.status < 200) return;
+    const answer = readAnswer(raw, this.#owner.reading);
+    const request = answer === undefined ? undefined : this.#pending.get(answer.branch);
+    if (answer === undefined || request === undefined || answer.status < 200) return;
     this.#pending.delete(request.branch);
-    this.#owner.onOver(request, { kind: 'response', response: parsed.value });
+    this.#owner.onOver(request, answer);
   }
 
   onPing(): void {

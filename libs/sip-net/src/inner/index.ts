@@ -1,3 +1,4 @@
+export { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
 export type { InnerDone, InnerOutcome } from './connection.ts';
 export { createInnerLink, type InnerLink, type InnerLinkOptions, type InnerLinkStats } from './link.ts';
 export {

@@ -2,6 +2,7 @@ import type { Clock } from '@rollcall/kernel';
 import { hostPort } from '../addresses.ts';
 import { type NetLog, silentLog } from '../runner-context.ts';
 import { TimerWheel } from '../timer-wheel.ts';
+import type { AnswerReading } from './answer.ts';
 import {
   type ConnectionOwner,
   InnerConnection,
@@ -18,6 +19,8 @@ export interface InnerLinkOptions {
   readonly timeoutMs: number;
   /** Requests that may wait at one time; past it a request is `unavailable` at once. */
   readonly maxPending: number;
+  /** How much of an answer is read before it counts; `whole` unless said otherwise. */
+  readonly reading?: AnswerReading;
   readonly clock?: Clock;
   readonly log?: NetLog;
 }
@@ -63,6 +66,7 @@ export function createInnerLink(options: InnerLinkOptions): InnerLink {
 
 class Link implements InnerLink, ConnectionOwner {
   readonly wheel: TimerWheel;
+  readonly reading: AnswerReading;
   readonly #options: InnerLinkOptions;
   readonly #now: () => number;
   #known: readonly Replica[] = [];
@@ -80,6 +84,7 @@ class Link implements InnerLink, ConnectionOwner {
 
   constructor(options: InnerLinkOptions) {
     this.#options = options;
+    this.reading = options.reading ?? 'whole';
     this.#now = options.clock === undefined ? Date.now : () => options.clock?.now() ?? Date.now();
     this.wheel = new TimerWheel(this.#now(), TICK_MS);
     this.#interval = setInterval(() => {

@@ -9,7 +9,7 @@ import { ANSWER_HEADERS } from './headers.ts';
 import type { ApiLog } from './errors.ts';
 import { asProblem, sendProblem } from './errors.ts';
 import { RouteTable } from './route-table.ts';
-import { problemResponses } from './schemas.ts';
+import { namedResponses, problemResponses } from './schemas.ts';
 import { validatorCompiler } from './validate.ts';
 
 export interface ApiOptions {
@@ -143,8 +143,11 @@ export function buildApi(options: ApiOptions) {
   app.setValidatorCompiler(validatorCompiler);
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
   app.addHook('onRoute', (route) => {
-    const response = route.schema?.response as Record<string, unknown> | undefined;
-    route.schema = { ...route.schema, response: { ...problemResponses(problemsOf(route)), ...response } };
+    const response = route.schema?.response as Record<string, object> | undefined;
+    route.schema = {
+      ...route.schema,
+      response: { ...problemResponses(problemsOf(route)), ...namedResponses(response ?? {}) },
+    };
   });
   answerUnknownPaths(app);
   app.addHook('onRequest', (_request, reply, done) => {

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { Type } from 'typebox';
 import type { TSchema } from 'typebox';
 import type { ProblemId } from '../problems.ts';
@@ -43,4 +44,14 @@ export function problemResponses(ids: readonly ProblemId[]): Record<number, Prob
     };
   }
   return responses;
+}
+
+/** The responses of a route, each with a description (OpenAPI wants one): its own, or the phrase of its status. */
+export function namedResponses(responses: Readonly<Record<string, object>>): Record<string, object> {
+  const named = Object.entries(responses).map(([status, schema]) =>
+    'description' in schema
+      ? [status, schema]
+      : [status, { ...schema, 'x-response-description': STATUS_CODES[status] ?? 'Answer' }],
+  );
+  return Object.fromEntries(named) as Record<string, object>;
 }

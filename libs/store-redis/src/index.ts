@@ -5,3 +5,4 @@ export type { CommitDone } from './redis-location.ts';
 export { RECORD_GRACE_MS } from './redis-location.ts';
 export { connectStore, openStore } from './store.ts';
 export type { LocationStore, Store } from './store.ts';
+export { tellStatus } from './tell-status.ts';

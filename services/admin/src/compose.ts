@@ -4,8 +4,8 @@ import type { OpsServer } from '@rollcall/http';
 import { startOpsServer } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
 import { listenApi } from '@rollcall/http/api';
-import { connectStore } from '@rollcall/store-redis';
-import type { Store, StoreStatus } from '@rollcall/store-redis';
+import { connectStore, tellStatus } from '@rollcall/store-redis';
+import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import { buildAdmin } from './app.ts';
@@ -114,16 +114,7 @@ class RunningAdmin {
   async #openStore(): Promise<Store> {
     const store = await connectStore(redisAddress(this.#config));
     this.#store = store;
-    let wasUp = true;
-    const tell = (status: StoreStatus): void => {
-      if (status.up === wasUp || this.#draining) return;
-      wasUp = status.up;
-      if (status.up) this.#log.info({}, 'the store (Redis) is back');
-      else this.#log.warn({ reason: status.reason }, 'the store (Redis) is away, requests get 503');
-    };
-    // The first attempt may have failed before anybody listened.
-    tell(store.client.status);
-    store.onStatus(tell);
+    tellStatus(store, this.#log);
     return store;
   }
 

@@ -3,7 +3,7 @@ import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { createInnerLink, createInnerServer, hostPort, newToken, staticReplicas } from '@rollcall/sip-net';
 import type { InnerLink, InnerServer } from '@rollcall/sip-net';
-import { openStore } from '@rollcall/store-redis';
+import { openStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Metrics, Tracing } from '@rollcall/telemetry';
@@ -78,7 +78,6 @@ class RunningPresence {
   async start(): Promise<PresencePorts> {
     const store = openStore(redisAddress(this.#config));
     this.#store = store;
-    this.#watchStore(store);
     const metrics = createMetrics();
     const link = createInnerLink({
       replicas: staticReplicas([]),
@@ -96,6 +95,7 @@ class RunningPresence {
       linkPending: () => link.stats().pending,
     });
     await store.client.settled();
+    tellStatus(store, this.#log);
     const ports = await this.#listen(store, core, metrics);
     core.poller.start();
     return ports;
@@ -167,19 +167,6 @@ class RunningPresence {
       metrics: () => metrics.text(),
     });
     return { inner: this.#inner.port, http: this.#ops.port };
-  }
-
-  #watchStore(store: Store): void {
-    let down = false;
-    store.onStatus((status) => {
-      if (status.up) {
-        if (down) this.#log.info({}, 'the store is back');
-        down = false;
-      } else if (!this.#draining && !down) {
-        this.#log.warn({ reason: status.reason }, 'the store is away, requests get 503');
-        down = true;
-      }
-    });
   }
 
   #readiness(store: Store): { ok: boolean; reason?: string } {

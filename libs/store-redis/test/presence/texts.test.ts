@@ -38,7 +38,7 @@ describe('records of presence as text', () => {
             remoteTag: b,
             remoteTarget: c,
             remoteUri: `s${b}`,
-            localTarget: c,
+            localTarget: `sip:${c}`,
             sent: a,
             delivery,
             route,

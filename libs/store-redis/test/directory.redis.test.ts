@@ -166,8 +166,8 @@ function directoryTests(
 directoryTests('Redis', async () => {
   const redis = await RedisProcess.start();
   const [store, other] = await Promise.all([
-    connectStore({ url: redis.url }),
-    connectStore({ url: redis.url }),
+    connectStore({ url: redis.url }).then(untilReady),
+    connectStore({ url: redis.url }).then(untilReady),
   ]);
   return { store, other, stop: () => redis.stop() };
 });
@@ -175,7 +175,10 @@ directoryTests('Redis', async () => {
 directoryTests('Redis Cluster', async () => {
   const cluster = await RedisClusterProcesses.start();
   const options = { cluster: { nodes: cluster.endpoints } };
-  const [store, other] = await Promise.all([connectStore(options), connectStore(options)]);
+  const [store, other] = await Promise.all([
+    connectStore(options).then(untilReady),
+    connectStore(options).then(untilReady),
+  ]);
   return { store, other, stop: () => cluster.stop() };
 });
 

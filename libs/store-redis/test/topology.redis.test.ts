@@ -10,6 +10,7 @@ import { SHARDS, shardOf } from '../src/keys.ts';
 import { SHARD_SLOTS } from '../src/redis-location.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
 import { RedisProcess } from './harness/redis-process.ts';
+import { untilReady } from './harness/until-ready.ts';
 
 const TIMEOUT_MS = 500;
 
@@ -48,10 +49,9 @@ const cseqOf = async (store: Store, aor: Aor): Promise<number | undefined> =>
 
 test('Cluster: a slot that moves is followed; a node that dies takes only its shards, and they come back', async () => {
   const cluster = await RedisClusterProcesses.start();
-  const store = await connectStore({
-    cluster: { nodes: cluster.endpoints },
-    commandTimeoutMs: TIMEOUT_MS,
-  });
+  const store = await untilReady(
+    await connectStore({ cluster: { nodes: cluster.endpoints }, commandTimeoutMs: TIMEOUT_MS }),
+  );
   await Promise.all(aors.map((aor) => commit(store, aor, 1)));
 
   // Move the slot of shard 5 from its node to the next one, as `redis-cli --cluster reshard` does.

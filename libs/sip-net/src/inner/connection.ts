@@ -3,6 +3,7 @@ import { hostPort } from '../addresses.ts';
 import { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
+import { PendingTable } from './pending-table.ts';
 import type { Replica } from './replicas.ts';
 import { hashText } from './rendezvous.ts';
 
@@ -58,7 +59,7 @@ export class InnerConnection implements FramedSocketUser {
   readonly seed: number;
   readonly #owner: ConnectionOwner;
   readonly #replica: Replica;
-  readonly #pending = new Map<string, PendingRequest>();
+  readonly #pending = new PendingTable<PendingRequest>();
   #framed: FramedSocket | undefined;
   #state: 'idle' | 'connecting' | 'up' | 'down' = 'idle';
   #backoffMs = BACKOFF_FIRST_MS;
@@ -99,18 +100,19 @@ export class InnerConnection implements FramedSocketUser {
   /** Queues a request; false when the connection refuses it. */
   send(request: PendingRequest): boolean {
     if (this.#state === 'idle') this.#connect();
-    if (!this.usable || this.#framed === undefined || this.#pending.has(request.branch)) return false;
+    if (!this.usable || this.#framed === undefined) return false;
+    if (this.#pending.get(request.branch) !== undefined) return false;
     if (!this.#framed.write(request.message)) return false;
     if (this.#pending.size === 0) this.#owesSince = this.#owner.now();
-    this.#pending.set(request.branch, request);
+    this.#pending.add(request);
     return true;
   }
 
   /** Timeouts, half-open detection and reconnecting; called a few times a second. */
   tick(now: number): void {
-    for (const [branch, request] of this.#pending) {
+    for (const request of this.#pending.all()) {
       if (request.deadline > now) continue;
-      this.#pending.delete(branch);
+      this.#pending.take(request.branch);
       this.#owner.onOver(request, TIMEOUT);
     }
     if (this.#state === 'connecting' && now >= this.#connectBy) this.#framed?.close('stalled');
@@ -130,7 +132,7 @@ export class InnerConnection implements FramedSocketUser {
     const answer = readAnswer(raw, this.#owner.reading);
     const request = answer === undefined ? undefined : this.#pending.get(answer.branch);
     if (answer === undefined || request === undefined || answer.status < 200) return;
-    this.#pending.delete(request.branch);
+    this.#pending.take(request.branch);
     this.#owner.onOver(request, answer);
   }
 
@@ -188,8 +190,8 @@ export class InnerConnection implements FramedSocketUser {
     this.#failed = true;
     this.#retryAt = this.#owner.now() + this.#backoffMs;
     this.#backoffMs = Math.min(2 * this.#backoffMs, BACKOFF_LONGEST_MS);
-    const unanswered = [...this.#pending.values()];
-    this.#pending.clear();
+    // In the order in which they came, so that they come to another replica in it.
+    const unanswered = this.#pending.drain().sort((a, b) => a.deadline - b.deadline);
     this.#owner.onLost(this, unanswered, sent);
   }
 }

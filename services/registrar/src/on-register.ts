@@ -79,8 +79,7 @@ export class RegisterHandler {
       return;
     }
     const problem = checkRequest(request, STREAM);
-    // A tel To is an AoR like any other here (RFC 3966 §5); other schemes are refused when the To is read.
-    if (problem !== undefined && problem.code !== TO_SCHEME) {
+    if (problem !== undefined) {
       this.#refuse(request, reply, { label: 'malformed', detail: problem.detail, status: problem.status });
       return;
     }
@@ -268,4 +267,3 @@ export class RegisterHandler {
 }
 
 const STREAM = { stream: true };
-const TO_SCHEME = 'to-scheme';

@@ -146,10 +146,10 @@ function uriProblem(request: SipRequest): ParseProblem | undefined {
   return registerProblem(request);
 }
 
-/** §10.3, RFC 4475 §3.3.4: the To of a REGISTER is a SIP or SIPS URI. */
+/** §10.3, RFC 4475 §3.3.4: the To of a REGISTER is a SIP or SIPS URI; a telephone number is an AoR here too (RFC 3966 §5). */
 function registerProblem(request: SipRequest): ParseProblem | undefined {
   if (request.method !== 'REGISTER' || request.isToSip()) return undefined;
   const to = request.to();
-  if (!to.ok || to.value.uri.kind === 'sip') return undefined;
-  return inHeader(request, ID.to, flaw('to-scheme', 0, 'a REGISTER for something else than a SIP URI').error);
+  if (!to.ok || to.value.uri.kind !== 'other') return undefined;
+  return inHeader(request, ID.to, flaw('to-scheme', 0, 'a REGISTER for something else than a SIP or tel URI').error);
 }

@@ -151,5 +151,9 @@ function registerProblem(request: SipRequest): ParseProblem | undefined {
   if (request.method !== 'REGISTER' || request.isToSip()) return undefined;
   const to = request.to();
   if (!to.ok || to.value.uri.kind !== 'other') return undefined;
-  return inHeader(request, ID.to, flaw('to-scheme', 0, 'a REGISTER for something else than a SIP or tel URI').error);
+  return inHeader(
+    request,
+    ID.to,
+    flaw('to-scheme', 0, 'a REGISTER for something else than a SIP or tel URI').error,
+  );
 }

@@ -98,7 +98,7 @@ async function runMemory(options: BenchOptions, binary: string): Promise<void> {
   for (const name of options.peers) {
     const peer = await Peer.start(name, options, WORK);
     try {
-      const users = Math.max(options.memory, 100_000);
+      const users = options.memory;
       const load = {
         port: peer.port,
         mode: 'reg',

@@ -48,6 +48,8 @@ export interface FrontSizes {
 export interface NativeFront extends SipFront {
   readonly counters: Readonly<FrontCounters>;
   sizes(): FrontSizes;
+  /** Every stream flow that is open now. */
+  streams(): readonly Flow[];
   /** Closes the listeners for new connections; flows and transactions go on (drain). */
   stopAccepting(): void;
 }
@@ -142,6 +144,10 @@ class Front implements NativeFront, StreamUser {
     if (!id.startsWith('u')) return this.#streams.flow(id);
     const index = Number(id.slice(1, id.indexOf('-')));
     return this.#udp.find((listener) => listener.index === index)?.flowOf(id);
+  }
+
+  streams(): readonly Flow[] {
+    return this.#streams.all();
   }
 
   connect(transport: TransportName, remote: Endpoint): Flow | undefined {

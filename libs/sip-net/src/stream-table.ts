@@ -57,6 +57,11 @@ export class StreamTable implements StreamFlowOwner {
     return this.#flows.get(id);
   }
 
+  /** Every stream that is open now. */
+  all(): readonly Flow[] {
+    return [...this.#flows.values()];
+  }
+
   /** Listens on TCP. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
   async listen(host: string, port: number, advertised: Endpoint | undefined): Promise<void> {
     const local = { address: host, port };

@@ -23,6 +23,8 @@ export interface Flow {
   readonly advertised: Endpoint;
   /** False once the connection is gone; a UDP flow stays open for ever. */
   readonly open: boolean;
+  /** DNS names that the peer's certificate proves, when it has shown one and it was verified (RFC 5922 §7.1). */
+  readonly certificateNames?: readonly string[];
   /** Queues one whole message (octet string). False when the flow is gone or its queue is full. */
   send(message: string): boolean;
   close(reason: string): void;

@@ -17,5 +17,6 @@ export * from './read-subscribe.ts';
 export * from './refusals.ts';
 export * from './render-reply.ts';
 export * from './route.ts';
+export * from './watchers.ts';
 export * from './xml/read.ts';
 export * from './xml/write.ts';

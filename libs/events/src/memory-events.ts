@@ -9,6 +9,7 @@ import type {
   ResourceState,
   StateSource,
   StoredSubscription,
+  Subscription,
   SubscriptionId,
 } from './model.ts';
 import { WORK_LEASE_MS } from './ports.ts';
@@ -27,6 +28,7 @@ import type {
   WorkQueue,
 } from './ports.ts';
 import { shardOfId } from './read-subscribe.ts';
+import { watchedPackage } from './watchers.ts';
 
 const NO_PUBLICATIONS: PublicationSet = { version: 0, publications: [] };
 
@@ -81,7 +83,13 @@ export class MemoryEvents
     return Promise.resolve(ids.filter((id) => after === undefined || id > after).slice(0, limit));
   }
 
-  commit({ id, resource, expectedVersion, next }: SubscriptionCommit): Promise<SubscriptionOutcome> {
+  commit({
+    id,
+    resource,
+    expectedVersion,
+    next,
+    watching,
+  }: SubscriptionCommit): Promise<SubscriptionOutcome> {
     const current = this.#subscriptions.get(id);
     if ((current?.version ?? 0) !== expectedVersion) return Promise.resolve({ kind: 'conflict', current });
     const watchers = this.#watchers.get(resource) ?? new Set();
@@ -90,12 +98,16 @@ export class MemoryEvents
       this.#due.delete(id);
       watchers.delete(id);
       if (watchers.size === 0) this.#watchers.delete(resource);
+      if (watching !== undefined && this.#isWatched(watchers))
+        this.#enqueue(resource, 'watchers', { watching });
       return Promise.resolve({ kind: 'committed', version: 0 });
     }
     this.#version += 1;
     this.#subscriptions.set(id, { version: this.#version, subscription: next });
     this.#due.set(id, dueAt(next));
     this.#watchers.set(resource, watchers.add(id));
+    if (watching !== undefined && this.#isWatched(watchers))
+      this.#enqueue(resource, 'watchers', { watching });
     return Promise.resolve({ kind: 'committed', version: this.#version });
   }
 
@@ -152,7 +164,20 @@ export class MemoryEvents
     const publications = sources.includes('publications')
       ? { publications: this.#publications.get(resource) ?? NO_PUBLICATIONS }
       : {};
-    return { resource, ...location, ...mailbox, ...publications };
+    const watchers = sources.includes('watchers') ? { watchers: this.#subscriptionsTo(resource) } : {};
+    return { resource, ...location, ...mailbox, ...publications, ...watchers };
+  }
+
+  #subscriptionsTo(resource: Aor): readonly Subscription[] {
+    const ids = [...(this.#watchers.get(resource) ?? [])].sort();
+    return ids.flatMap((id) => this.#subscriptions.get(id)?.subscription ?? []);
+  }
+
+  #isWatched(watchers: ReadonlySet<SubscriptionId>): boolean {
+    return [...watchers].some((id) => {
+      const name = this.#subscriptions.get(id)?.subscription.package;
+      return name !== undefined && watchedPackage(name) !== undefined;
+    });
   }
 
   readMailbox(aor: Aor): Promise<Mailbox | undefined> {
@@ -182,17 +207,28 @@ export class MemoryEvents
       this.#publications.set(commit.resource, { version, publications: commit.publications });
       this.#due.set(commit.resource, firstExpiry(commit.publications));
     }
-    if (commit.changed) this.touch(commit.resource, 'publications', [], commit.trace);
+    if (commit.changed) {
+      const { packages, trace } = commit;
+      this.#tell(commit.resource, 'publications', packages === undefined ? {} : { packages }, trace);
+    }
     return Promise.resolve({ kind: 'committed', version });
   }
 
   /** What a change of the resource does in the store: if it is watched, an entry and a ring. */
   touch(resource: Aor, source: StateSource, changes: readonly ResourceChange[], trace?: string): void {
-    if (!this.#watchers.has(resource)) return;
+    this.#tell(resource, source, { changes }, trace);
+  }
+
+  #tell(resource: Aor, source: StateSource, what: Partial<DirtyEntry>, trace?: string): void {
+    if (this.#watchers.has(resource))
+      this.#enqueue(resource, source, trace === undefined ? what : { ...what, trace });
+  }
+
+  #enqueue(resource: Aor, source: StateSource, what: Partial<DirtyEntry>): void {
     const shard = this.shardOf(resource);
     this.#cursor += 1;
-    const entry: DirtyEntry = { cursor: String(this.#cursor), resource, source, changes };
-    this.#dirty[shard]?.push({ entry: trace === undefined ? entry : { ...entry, trace }, takenUntil: 0 });
+    const entry: DirtyEntry = { changes: [], ...what, cursor: String(this.#cursor), resource, source };
+    this.#dirty[shard]?.push({ entry, takenUntil: 0 });
     for (const ring of this.#bells) ring(shard);
   }
 }

@@ -100,6 +100,8 @@ export interface ResourceState {
   readonly location?: LocationSnapshot;
   readonly mailbox?: Mailbox | undefined;
   readonly publications?: PublicationSet;
+  /** Subscriptions to the resource, those to watcher information among them, in the order of their ids. */
+  readonly watchers?: readonly Subscription[];
 }
 
-export type StateSource = 'location' | 'mailbox' | 'publications';
+export type StateSource = 'location' | 'mailbox' | 'publications' | 'watchers';

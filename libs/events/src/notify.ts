@@ -23,8 +23,9 @@ export function planNotify(
   final: boolean,
   news: News | undefined,
 ): NotifyPlan {
-  const body = view.write({ type: claimed.accept, version: claimed.documents - 1, news });
-  return { final, fingerprint: view.fingerprint, contentType: claimed.accept, body };
+  const request = { type: claimed.accept, version: claimed.documents - 1, news };
+  const contentType = view.contentType?.(request) ?? claimed.accept;
+  return { final, fingerprint: view.fingerprint, contentType, body: view.write(request) };
 }
 
 /**

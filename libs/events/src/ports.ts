@@ -10,6 +10,7 @@ import type {
   Subscription,
   SubscriptionId,
 } from './model.ts';
+import type { WatcherChange } from './watchers.ts';
 
 /* Every call throws `StoreUnavailable` (@rollcall/location) when the store is away. */
 
@@ -28,6 +29,8 @@ export interface SubscriptionCommit {
   readonly expectedVersion: number;
   /** The whole new record; undefined removes it. */
   readonly next: Subscription | undefined;
+  /** What those who watch the watchers are told of it (`watcherChange`). */
+  readonly watching?: WatcherChange | undefined;
 }
 
 export type SubscriptionOutcome =
@@ -37,7 +40,7 @@ export type SubscriptionOutcome =
 export interface SubscriptionWriter {
   /**
    * Compare-and-set on the record's version; record, the resource's watchers and the due-set change together or not at
-   * all. The due-set is armed for `dueAt(next)`.
+   * all. The due-set is armed for `dueAt(next)`. Where somebody watches the watchers, `watching` makes the resource dirty.
    */
   commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome>;
   /** The shard of a resource, the first part of the ids of its subscriptions. */
@@ -52,6 +55,10 @@ export interface DirtyEntry {
   /** What changed: a source of states. */
   readonly source: StateSource;
   readonly changes: readonly ResourceChange[];
+  /** The packages whose publications changed; left away when that is not known. */
+  readonly packages?: readonly string[];
+  /** What happened to watchers of the resource. */
+  readonly watching?: WatcherChange;
   /** W3C traceparent of the request that made the change. */
   readonly trace?: string;
 }
@@ -103,6 +110,8 @@ export interface PublicationCommit {
   readonly publications: readonly Publication[];
   /** False for a refresh, which is no change of state. */
   readonly changed: boolean;
+  /** The packages that changed; without it, all of them may have. */
+  readonly packages?: readonly string[];
   readonly trace?: string | undefined;
 }
 

@@ -70,6 +70,6 @@ function readBody(request: SipRequest, wanted: EventPackage): Result<string | un
       ),
     );
   }
-  const read = wanted.publication.read(body);
+  const read = wanted.publication.read(body, type);
   return read.ok ? read : err(refusal('bad-document'));
 }

@@ -90,6 +90,7 @@ export class OnPublish {
         expectedVersion,
         publications,
         changed,
+        packages: [intent.package.name],
         trace,
       });
       if (outcome.kind === 'committed') {

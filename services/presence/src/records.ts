@@ -1,4 +1,5 @@
 import { BoundedMap } from '@rollcall/kernel';
+import { watcherChange } from '@rollcall/events';
 import type { StoredSubscription, Subscription, SubscriptionId } from '@rollcall/events';
 import type { PresenceCounters } from './counters.ts';
 import type { EventStore } from './ports.ts';
@@ -51,7 +52,8 @@ export class Records {
     const resource = next?.resource ?? known?.subscription.resource;
     if (resource === undefined) return { kind: 'written', stored: undefined };
     const expectedVersion = known?.version ?? 0;
-    const outcome = await this.store.commit({ id, resource, expectedVersion, next });
+    const watching = watcherChange(known?.subscription, next);
+    const outcome = await this.store.commit({ id, resource, expectedVersion, next, watching });
     if (outcome.kind === 'conflict') {
       this.counters.conflicts += 1;
       return { kind: 'conflict', stored: this.#note(id, outcome.current) };

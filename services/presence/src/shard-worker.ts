@@ -1,7 +1,8 @@
-import { deliver, dueEvent } from '@rollcall/events';
+import { deliver, dueEvent, watchedPackage } from '@rollcall/events';
 import type {
   DeliveryPolicy,
   DirtyEntry,
+  EventPackage,
   PackageRegistry,
   ResourceChange,
   ShardWork,
@@ -9,6 +10,7 @@ import type {
   StateView,
   Subscription,
   SubscriptionId,
+  WatcherChange,
 } from '@rollcall/events';
 import type { Clock, EpochMs } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
@@ -46,6 +48,9 @@ interface ResourceWork {
   readonly resource: Aor;
   readonly sources: Set<StateSource>;
   readonly changes: ResourceChange[];
+  /** Packages whose publications changed; undefined: any may have. */
+  packages: Set<string> | undefined;
+  readonly watching: WatcherChange[];
   /** Entries of bindings among them. */
   commits: number;
   trace: string | undefined;
@@ -189,8 +194,8 @@ export class ShardWorker {
         const written = await records.write(id, known, next);
         if (written.kind === 'written') {
           // What changed is news only to who got the last document.
-          const { commits, changes } = work;
-          const news = current.sent === '' ? undefined : { after: current.sent, commits, changes };
+          const { commits, changes, watching } = work;
+          const news = current.sent === '' ? undefined : { after: current.sent, commits, changes, watching };
           if (claims && written.stored !== undefined) notifier.send(written.stored, view, news);
           return;
         }
@@ -260,6 +265,9 @@ export class ShardWorker {
       expectedVersion: version,
       publications: alive,
       changed: true,
+      packages: [
+        ...new Set(publications.filter((each) => !alive.includes(each)).map((each) => each.package)),
+      ],
     });
   }
 }
@@ -272,13 +280,12 @@ function mayBeTold(current: Subscription, view: StateView, now: EpochMs): boolea
 
 function concerns(
   work: ResourceWork,
-  {
-    sources,
-    unmovedBy,
-  }: { readonly sources: readonly StateSource[]; readonly unmovedBy: ReadonlySet<string> },
+  { name, sources, unmovedBy }: Pick<EventPackage, 'name' | 'sources' | 'unmovedBy'>,
 ): boolean {
   return sources.some((source) => {
     if (!work.sources.has(source)) return false;
+    if (source === 'publications') return work.packages?.has(name) ?? true;
+    if (source === 'watchers') return work.watching.some((one) => one.package === watchedPackage(name));
     return (
       source !== 'location' ||
       work.changes.length === 0 ||
@@ -289,15 +296,28 @@ function concerns(
 
 function byResource(entries: readonly DirtyEntry[]): ResourceWork[] {
   const works = new Map<Aor, ResourceWork>();
-  for (const { resource, source, changes, trace } of entries) {
+  for (const { resource, source, changes, packages, watching, trace } of entries) {
     let work = works.get(resource);
     if (work === undefined) {
-      work = { resource, sources: new Set(), changes: [], commits: 0, trace };
+      work = {
+        resource,
+        sources: new Set(),
+        changes: [],
+        packages: new Set(),
+        watching: [],
+        commits: 0,
+        trace,
+      };
       works.set(resource, work);
     }
     work.sources.add(source);
     if (source === 'location') work.commits += 1;
     work.changes.push(...changes);
+    if (watching !== undefined) work.watching.push(watching);
+    if (source === 'publications') {
+      if (packages === undefined) work.packages = undefined;
+      for (const name of packages ?? []) work.packages?.add(name);
+    }
     work.trace ??= trace;
   }
   return [...works.values()];

@@ -4,6 +4,7 @@ import type { Clock } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import type { Publication, ResourceChange, SubscriptionId } from '../model.ts';
 import { WORK_LEASE_MS } from '../ports.ts';
+import type { WatcherChange } from '../watchers.ts';
 import type {
   DirtyEntry,
   Mailboxes,
@@ -55,6 +56,9 @@ export function eventsContract(name: string, makeStore: () => Promise<EventsUnde
     });
     describe('dirty resources', () => {
       dirtyTests(open);
+    });
+    describe('watchers of watchers', () => {
+      watcherTests(open);
     });
     describe('what is due', () => {
       dueTests(open);
@@ -223,6 +227,40 @@ function dirtyTests(open: Open): void {
   });
 }
 
+function watcherTests(open: Open): void {
+  const watching: WatcherChange = {
+    id: '1.AAAAAAAAAAAAAAAA' as SubscriptionId,
+    package: 'presence',
+    watcher: 'sip:b\u00e9a@example.test',
+    from: undefined,
+    to: 'active',
+    event: 'subscribe',
+  };
+
+  test('a watcher that comes or goes is told where somebody watches the watchers', async () => {
+    const { store, other } = await open();
+    const { resource, subscription, version } = await stored(open, { package: 'presence.winfo' });
+    const next = { ...subscription, localCseq: 101 };
+    await store.commit({ id: subscription.id, resource, expectedVersion: version, next, watching });
+    const { mine } = await takeFor(other, resource);
+    expect(mine).toMatchObject([{ resource, source: 'watchers', changes: [], watching }]);
+    await store.done(store.shardOf(resource), [mine[0]?.cursor ?? '']);
+    const state = await other.readState(resource, ['watchers']);
+    expect(state).toEqual({ resource, watchers: [next] });
+  });
+
+  test('and makes no work where nobody does, or when the commit conflicts', async () => {
+    const { store } = await open();
+    const { resource, subscription, version } = await stored(open);
+    const commit = { id: subscription.id, resource, next: subscription, watching };
+    await store.commit({ ...commit, expectedVersion: version });
+    expect((await takeFor(store, resource)).mine).toEqual([]);
+    const watched = await stored(open, { package: 'presence.winfo' });
+    await store.commit({ ...commit, ...watched, id: watched.subscription.id, expectedVersion: 7 });
+    expect((await takeFor(store, watched.resource)).mine).toEqual([]);
+  });
+}
+
 function dueTests(open: Open): void {
   test('a subscription is due at the end of its claim, to one replica at a time', async () => {
     const { store, other, clock } = await open();
@@ -275,6 +313,17 @@ function stateTests(open: Open): void {
     );
     const state = await other.readState(resource, ['location', 'publications']);
     expect(state).toEqual({ resource, location: { version: 0, bindings: [] }, publications: set });
+  });
+
+  test('the packages that changed come with the entry', async () => {
+    const { store, clock } = await open();
+    const { resource } = await stored(open);
+    const publications = [publication(clock.now() + 60_000, { package: 'dialog' })];
+    const packages = ['dialog', 'presence'];
+    await store.commitPublications({ resource, expectedVersion: 0, publications, changed: true, packages });
+    const { mine } = await takeFor(store, resource);
+    expect(mine).toMatchObject([{ source: 'publications', packages }]);
+    await store.done(store.shardOf(resource), [mine[0]?.cursor ?? '']);
   });
 
   test('a refreshed publication is no change', async () => {

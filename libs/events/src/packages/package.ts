@@ -1,6 +1,7 @@
 import type { EpochMs, Result } from '@rollcall/kernel';
 import type { ChangeKind } from '@rollcall/location';
 import type { ResourceChange, ResourceState, StateSource } from '../model.ts';
+import type { WatcherChange } from '../watchers.ts';
 
 /** Changes of a resource as they came out of the store. */
 export interface News {
@@ -9,6 +10,8 @@ export interface News {
   /** How many commits the changes are from. */
   readonly commits: number;
   readonly changes: readonly ResourceChange[];
+  /** What happened to watchers of the resource. */
+  readonly watching?: readonly WatcherChange[];
 }
 
 /** What one document is to be. */
@@ -27,13 +30,24 @@ export interface StateView {
   readonly fingerprint: string;
   /** The body, octets. */
   write(request: DocumentRequest): string;
+  /** Content-Type of that body, where it is not the type that was asked for: a multipart, or a type with parameters. */
+  contentType?(request: DocumentRequest): string;
 }
 
 /** What a package accepts in PUBLISH. */
 export interface PublicationFormat {
   readonly types: readonly [string, ...string[]];
-  /** Checks a published body and gives what is stored of it, or says what is wrong with it. */
-  read(body: string): Result<string, string>;
+  /** Checks a published body of one of the types and gives what is stored of it, or says what is wrong with it. */
+  read(body: string, type: string): Result<string, string>;
+  /** What is stored when a publication is modified, where that depends on what it was before. */
+  update?(before: string, fresh: string): string;
+}
+
+/** What a SUBSCRIBE may carry in its body to change the state that it subscribes to. */
+export interface CommandFormat {
+  readonly types: readonly [string, ...string[]];
+  /** Checks a body and gives what it does to the stored state (empty: none yet), or says what is wrong with it. */
+  read(body: string): Result<(before: string) => string, string>;
 }
 
 /** An event package (RFC 6665 §5): everything that is particular to one kind of state. */
@@ -53,5 +67,7 @@ export interface EventPackage {
   readonly audience: 'anybody' | 'owner';
   /** How it takes publications (RFC 3903 §4); without, PUBLISH is refused. */
   readonly publication?: PublicationFormat;
+  /** How it takes commands in the body of a SUBSCRIBE; without, such a body means nothing. */
+  readonly command?: CommandFormat;
   view(state: ResourceState, now: EpochMs): StateView;
 }

@@ -1,13 +1,19 @@
 #!lua
 -- Compare-and-set of one subscription with the sets that name it.
+-- Durable: a 200 to SUBSCRIBE rests on it.
 --
 -- KEYS 1 record   string: format and version (10 octets), expiry in ms (8, base 36), due in ms (8, base 36), the rest; see src/presence
 --      2 watchers zset of the resource: subscription id by expiry; its existence makes location commits tell presence
 --      3 due      zset of the shard: subscription id by the moment when somebody has to look at it
+--      4 winfo    string of the resource: exists while somebody may watch its watchers
+--      5 dirty    stream of the shard; fields r = AoR, p = watchers, k = the change
 -- ARGV 1 subscription id
 --      2 expected format and version, empty when no record is expected
 --      3 the new record, empty to delete it
 --      4 PXAT in ms: last moment of use plus grace
+--      5 `1` when it is a subscription to watcher information
+--      6 what watcher information has to tell of it, empty for nothing
+--      7 AoR, 8 number of the shard, 9 most entries in dirty: only where 6 is not empty
 -- Reply `committed`, or { `conflict`, record or empty }; nothing is changed by a conflict.
 local record, watchers, due = KEYS[1], KEYS[2], KEYS[3]
 local id, expected, value, lives_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -15,6 +21,11 @@ local id, expected, value, lives_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local current = redis.call('GET', record)
 if (current and current:sub(1, 10) or '') ~= expected then
   return { 'conflict', current or '' }
+end
+
+if ARGV[6] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[9], '*', 'r', ARGV[7], 'p', 'watchers', 'k', ARGV[6])
+  redis.call('PUBLISH', 'rc:bell', ARGV[8])
 end
 
 if value == '' then
@@ -27,6 +38,9 @@ if value == '' then
 end
 
 redis.call('SET', record, value, 'PXAT', lives_until)
+if ARGV[5] == '1' and redis.call('PEXPIRETIME', KEYS[4]) < tonumber(lives_until) then
+  redis.call('SET', KEYS[4], '1', 'PXAT', lives_until)
+end
 if not current or value:sub(11, 18) ~= current:sub(11, 18) then
   redis.call('ZADD', watchers, tonumber(value:sub(11, 18), 36), id)
   if redis.call('PEXPIRETIME', watchers) < tonumber(lives_until) then

@@ -8,6 +8,7 @@ const table = (suffix: string): readonly string[] =>
 const SUBSCRIPTION = table('s:');
 const PUBLICATIONS = table('p:');
 const MAILBOX = table('m:');
+const WINFO = table('wi:');
 const DUE = table('sdue');
 const SLOTS = DUE.map(slotOf);
 
@@ -21,6 +22,8 @@ export const presenceKeys = {
   mailbox: (shard: number, aor: Aor): string => (MAILBOX[shard] ?? '') + aor,
   /** zset: subscription ids and `p:<aor>` by the moment when somebody has to look. */
   due: (shard: number): string => DUE[shard] ?? '',
+  /** string: exists while somebody may watch who watches the resource. */
+  winfo: (shard: number, aor: Aor): string => (WINFO[shard] ?? '') + aor,
   watchers: keys.watchers,
   record: keys.record,
   dirty: keys.dirty,

@@ -1,5 +1,5 @@
 import { assertNever } from '@rollcall/kernel';
-import { dueAt, shardOfId, WORK_LEASE_MS } from '@rollcall/events';
+import { dueAt, shardOfId, watchedPackage, WORK_LEASE_MS } from '@rollcall/events';
 import type {
   Mailbox,
   Mailboxes,
@@ -11,6 +11,7 @@ import type {
   ResourceStates,
   ShardWork,
   StateSource,
+  Subscription,
   StoredSubscription,
   SubscriptionCommit,
   SubscriptionId,
@@ -30,7 +31,7 @@ import type { Script } from '../script.ts';
 import { presenceKeys as keys, shardSlot } from './presence-keys.ts';
 import { printPublications, readPublicationsText } from './publications-text.ts';
 import { printSubscription, readSubscriptionText } from './subscription-text.ts';
-import { PUBLICATION_MARK, readWork } from './work-text.ts';
+import { PUBLICATION_MARK, printWatcherChange, readWork } from './work-text.ts';
 
 /** How long a record outlives its last use, in case nobody comes to end it properly. */
 const GRACE_MS = 600_000;
@@ -40,7 +41,7 @@ const DIRTY_LIMIT = String(DIRTY_KEPT);
 const script = (name: string, keyCount: number): Script =>
   defineScript(new URL(`../../scripts/presence/${name}.lua`, import.meta.url), keyCount);
 
-const commitSubscription = script('commit-subscription', 3);
+const commitSubscription = script('commit-subscription', 5);
 const takeWork = script('take-work', 2);
 const finishWork = script('finish-work', 1);
 const rearm = script('rearm', 2);
@@ -99,17 +100,24 @@ export class RedisEvents
     return (after === undefined ? ids : ids.filter((id) => id > after)).slice(0, limit);
   }
 
-  async commit({ id, resource, expectedVersion, next }: SubscriptionCommit): Promise<SubscriptionOutcome> {
+  async commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome> {
+    const { id, resource, expectedVersion, next, watching } = commit;
     const shard = shardOfId(id);
     const version = this.#versionAfter(expectedVersion);
     const reply = await this.#client.run(commitSubscription, shardSlot(shard), [
       keys.subscription(shard, id),
       keys.watchers(shard, resource),
       keys.due(shard),
+      keys.winfo(shard, resource),
+      keys.dirty(shard),
       id,
       versionText(expectedVersion),
       next === undefined ? '' : printSubscription(version, next),
       next === undefined ? '' : String(Math.max(next.expiresAt, dueAt(next)) + GRACE_MS),
+      next !== undefined && watchedPackage(next.package) !== undefined ? '1' : '',
+      ...(watching === undefined
+        ? ['']
+        : [printWatcherChange(watching), resource, String(shard), DIRTY_LIMIT]),
     ]);
     if (!Array.isArray(reply)) return { kind: 'committed', version: next === undefined ? 0 : version };
     return { kind: 'conflict', current: readSubscriptionText(id, textOf(listOf(reply)[1])) };
@@ -156,9 +164,19 @@ export class RedisEvents
 
   async readState(resource: Aor, sources: readonly StateSource[]): Promise<ResourceState> {
     const shard = shardOf(resource);
-    const names = sources.map((source) => sourceKey(source, shard, resource));
-    const reply = await this.#client.command(shardSlot(shard), ['MGET', ...names]);
-    return readParts(resource, sources, listOf(reply));
+    const stored = sources.filter(isStored);
+    const names = stored.map((source) => sourceKey(source, shard, resource));
+    const [reply, watchers] = await Promise.all([
+      names.length === 0 ? [] : this.#client.command(shardSlot(shard), ['MGET', ...names]),
+      sources.includes('watchers') ? this.#subscriptionsTo(resource) : undefined,
+    ]);
+    const state = readParts(resource, stored, listOf(reply));
+    return watchers === undefined ? state : { ...state, watchers };
+  }
+
+  async #subscriptionsTo(resource: Aor): Promise<readonly Subscription[]> {
+    const all = await this.readMany(await this.watchers(resource));
+    return all.flatMap((each) => each?.subscription ?? []);
   }
 
   async readMailbox(aor: Aor): Promise<Mailbox | undefined> {
@@ -203,6 +221,7 @@ export class RedisEvents
       commit.trace ?? '',
       String(shard),
       DIRTY_LIMIT,
+      commit.packages?.join(' ') ?? '',
     ]);
     if (!Array.isArray(reply)) return { kind: 'committed', version: publications.length === 0 ? 0 : version };
     return { kind: 'conflict', current: readPublicationsText(textOf(listOf(reply)[1])) };
@@ -213,7 +232,11 @@ export class RedisEvents
   }
 }
 
-function sourceKey(source: StateSource, shard: number, resource: Aor): string {
+/** Sources that are one key each; the watchers are many records. */
+type StoredSource = Exclude<StateSource, 'watchers'>;
+const isStored = (source: StateSource): source is StoredSource => source !== 'watchers';
+
+function sourceKey(source: StoredSource, shard: number, resource: Aor): string {
   switch (source) {
     case 'location':
       return keys.record(shard, resource);
@@ -226,7 +249,11 @@ function sourceKey(source: StateSource, shard: number, resource: Aor): string {
   }
 }
 
-function readParts(resource: Aor, sources: readonly StateSource[], replies: readonly Reply[]): ResourceState {
+function readParts(
+  resource: Aor,
+  sources: readonly StoredSource[],
+  replies: readonly Reply[],
+): ResourceState {
   let state: ResourceState = { resource };
   sources.forEach((source, n) => {
     const text = textOf(replies[n]);

@@ -1,4 +1,13 @@
-import type { DirtyEntry, ResourceChange, ShardWork, StateSource, SubscriptionId } from '@rollcall/events';
+import type {
+  DirtyEntry,
+  ResourceChange,
+  ShardWork,
+  StateSource,
+  SubscriptionId,
+  WatcherChange,
+  WatcherEvent,
+  WatcherStatus,
+} from '@rollcall/events';
 import type { Aor, BindingId, ChangeKind } from '@rollcall/location';
 import { listOf, textOf } from '../call.ts';
 import type { Reply } from '../call.ts';
@@ -10,6 +19,7 @@ const SOURCES: ReadonlyMap<string, StateSource> = new Map([
   ['reg', 'location'],
   ['message-summary', 'mailbox'],
   ['presence', 'publications'],
+  ['watchers', 'watchers'],
 ]);
 
 /** Reads the reply of take-work.lua. Entries that this code cannot read are left out. */
@@ -38,15 +48,38 @@ function readEntry(raw: Reply): DirtyEntry | undefined {
   const source = SOURCES.get(values.get('p') ?? '');
   const resource = values.get('r');
   if (source === undefined || resource === undefined) return undefined;
-  const entry = {
+  const packages = values.get('e') ?? '';
+  const trace = values.get('t') ?? '';
+  return {
     cursor: textOf(id),
     resource: resource as Aor,
     source,
-    changes: readChanges(values.get('k')),
+    changes: source === 'location' ? readChanges(values.get('k')) : [],
+    ...(packages === '' ? {} : { packages: packages.split(' ') }),
+    ...(source === 'watchers' ? { watching: readWatcherChange(values.get('k') ?? '') } : {}),
+    ...(trace === '' ? {} : { trace }),
   };
-  const trace = values.get('t') ?? '';
-  return trace === '' ? entry : { ...entry, trace };
 }
+
+/** Id, package, watcher, status before and after (empty for none), event: a line each. */
+export function printWatcherChange({ id, package: name, watcher, from, to, event }: WatcherChange): string {
+  return [id, name, watcher, from ?? '', to ?? '', event].join('\n');
+}
+
+function readWatcherChange(text: string): WatcherChange {
+  const [id = '', name = '', watcher = '', from = '', to = '', event = ''] = text.split('\n');
+  return {
+    id: id as SubscriptionId,
+    package: name,
+    watcher,
+    from: readStatus(from),
+    to: readStatus(to),
+    event: event as WatcherEvent,
+  };
+}
+
+const readStatus = (text: string): WatcherStatus | undefined =>
+  text === 'active' || text === 'pending' ? text : undefined;
 
 /** `k` is JSON that our own commits have written: [kind, binding id, Contact] for each change. */
 function readChanges(text: string | undefined): readonly ResourceChange[] {

@@ -1,5 +1,6 @@
 import type { EpochMs } from '@rollcall/kernel';
 import type { Aor } from './model.ts';
+import type { PolicySettings } from './policy.ts';
 
 /** H(A1) in lower-case hex for each algorithm the user can answer with (RFC 7616 §3.4.2, RFC 8760). Passwords are never stored. */
 export type StoredHa1 = Partial<Record<'SHA-512-256' | 'SHA-256' | 'MD5', string>>;
@@ -16,6 +17,10 @@ export interface User {
   readonly enabled: boolean;
   /** Shown to operators only. */
   readonly displayName?: string;
+  /** Other AoRs that mean this user; bindings stand under `aor` alone. */
+  readonly aliases?: readonly Aor[];
+  /** What overrides the policy of the domain. */
+  readonly policy?: PolicySettings;
 }
 
 /** One page of a listing; `cursor` is absent on the last page. */
@@ -26,11 +31,12 @@ export interface Page<T> {
 
 /** What the edge needs of the users. Every call throws `StoreUnavailable` when the store is away. */
 export interface UserReader {
+  /** The user of an AoR or of an alias: the answer's `aor` is the one that bindings stand under. */
   find(aor: Aor): Promise<User | undefined>;
   /** The user that authenticates with this `username` in this `realm`; the same work is done whether there is one or not. */
   findByCredentials(realm: string, authUser: string): Promise<User | undefined>;
   /**
-   * Tells of each AoR whose user changed anywhere, `undefined` when any may have (the link to the store was lost).
+   * Tells of each AoR whose user changed anywhere and of each alias that was given or taken away, `undefined` when any may have (the link to the store was lost).
    * Returns the function that ends it.
    */
   onChange(listener: (aor: Aor | undefined) => void): () => void;
@@ -38,9 +44,9 @@ export interface UserReader {
 
 /** The users, their domains and their grants, as admin edits them. Every call throws `StoreUnavailable` when the store is away. */
 export interface UserDirectory extends UserReader {
-  /** Creates or replaces. */
+  /** Creates or replaces. Throws `AliasTaken`, and changes nothing, when an alias or the AoR itself means another user. */
   put(user: User): Promise<void>;
-  /** Creates or replaces many; not atomic over the lot: each user is stored whole or not at all. */
+  /** Creates or replaces many; not atomic over the lot: each user is stored whole or not at all. Throws `AliasTaken`. */
   putMany(users: readonly User[]): Promise<void>;
   /** True when there was one. Bindings of the AoR stay until they expire or are deleted. */
   remove(aor: Aor): Promise<boolean>;
@@ -50,20 +56,22 @@ export interface UserDirectory extends UserReader {
   readonly grants: Grants;
 }
 
-/** A domain that this service is responsible for (RFC 3261 §10.3 step 1, §16.4). */
-export interface Domain {
+/** An AoR means another user already, as their own or as an alias. */
+export class AliasTaken extends Error {
+  override readonly name = 'AliasTaken';
+  constructor(readonly alias: Aor) {
+    super(`${alias} already means another user`);
+  }
+}
+
+/** A domain that this service is responsible for (RFC 3261 §10.3 step 1, §16.4), with what overrides the policy of the deployment. */
+export interface Domain extends PolicySettings {
   /** Lower case, without port. */
   readonly name: string;
   /** Digest realm of its users; defaults to the name. */
   readonly realm?: string;
   /** Other names that mean this domain in an AoR. */
   readonly aliases?: readonly string[];
-  /** Registration intervals in seconds that override the registrar's own (RFC 3261 §10.2.1.1, §10.3 step 7). */
-  readonly minExpires?: number;
-  readonly maxExpires?: number;
-  readonly defaultExpires?: number;
-  /** Most bindings an AoR of this domain may hold. */
-  readonly maxContacts?: number;
 }
 
 export interface Domains {

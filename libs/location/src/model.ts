@@ -5,6 +5,22 @@ export type Aor = Brand<string, 'Aor'>;
 /** Names one binding inside its AoR, stable over refreshes. URL-safe. */
 export type BindingId = Brand<string, 'BindingId'>;
 
+/** That a device has asked for GRUUs (RFC 5627), and which temporary ones are in force. */
+export interface GruuState {
+  /** Generation of the temporary GRUUs: the moment since which those of this instance count. A new Call-ID makes a new one (§5.1). */
+  readonly since: EpochMs;
+  /** CSeq of the first request of this Call-ID whose temporary GRUUs count (RFC 5628 `first-cseq`). */
+  readonly firstCseq: number;
+}
+
+/** What somebody who asked the device itself has found. */
+export interface Reachability {
+  readonly reachable: boolean;
+  /** Round trip in ms. */
+  readonly rttMs?: number;
+  readonly at: EpochMs;
+}
+
 /** One binding: a Contact with what RFC 3261 §10.3 step 7 and RFC 3327, 3840 and 5626 want kept of it. */
 export interface Binding {
   readonly id: BindingId;
@@ -24,6 +40,10 @@ export interface Binding {
   readonly userAgent?: string;
   /** Where the REGISTER came from as the edge saw it: `udp:192.0.2.1:5060`. */
   readonly source?: string;
+  /** Present when the device asks for GRUUs. */
+  readonly gruu?: GruuState;
+  /** The last finding; a refresh forgets that a device was unreachable. */
+  readonly reachability?: Reachability;
   readonly registeredAt: EpochMs;
   readonly refreshedAt: EpochMs;
   readonly expiresAt: EpochMs;

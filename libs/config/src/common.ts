@@ -43,13 +43,20 @@ export const redisSettings = {
     type: optional(list(endpoint())),
     help: 'Some nodes of a Redis Cluster; the others are learnt from them.',
   },
+  durability: {
+    env: 'ROLLCALL_DURABILITY',
+    type: choice(['none', 'everysec', 'replica']),
+    default: 'none',
+    help: 'What has happened to a write when it is answered with 200: none, Redis has carried it out; everysec, and it keeps an append-only file; replica, and a replica has it too (WAIT 1). docs/durability.md says what each loses.',
+  },
 } as const;
 
-/** Where the store is, in the shape that `connectStore` takes: a Cluster before Sentinels before one Redis. */
-export type RedisAddress =
+/** Where the store is and what it promises, in the shape that `connectStore` takes: a Cluster before Sentinels before one Redis. */
+export type RedisAddress = { readonly durability?: 'none' | 'everysec' | 'replica' } & (
   | { readonly url: string }
   | { readonly sentinel: Sentinels & RedisCredentials & { readonly db: number } }
-  | { readonly cluster: { readonly nodes: readonly Endpoint[] } & RedisCredentials };
+  | { readonly cluster: { readonly nodes: readonly Endpoint[] } & RedisCredentials }
+);
 
 interface RedisCredentials {
   readonly username?: string;
@@ -61,18 +68,21 @@ export function redisAddress(config: {
   readonly redisUrl: string;
   readonly redisSentinels: Sentinels | undefined;
   readonly redisCluster: readonly Endpoint[] | undefined;
+  readonly durability?: 'none' | 'everysec' | 'replica';
 }): RedisAddress {
   const { redisUrl, redisSentinels, redisCluster } = config;
-  if (redisSentinels === undefined && redisCluster === undefined) return { url: redisUrl };
+  const durability = config.durability === undefined ? {} : { durability: config.durability };
+  if (redisSentinels === undefined && redisCluster === undefined) return { url: redisUrl, ...durability };
   const { username, password, pathname } = new URL(redisUrl);
   const credentials: RedisCredentials = {
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     ...(password === '' ? {} : { password: decodeURIComponent(password) }),
   };
-  if (redisCluster !== undefined) return { cluster: { nodes: redisCluster, ...credentials } };
+  if (redisCluster !== undefined) return { cluster: { nodes: redisCluster, ...credentials }, ...durability };
   const db = Number(pathname.slice(1));
   return {
     sentinel: { ...(redisSentinels as Sentinels), ...credentials, db: Number.isInteger(db) ? db : 0 },
+    ...durability,
   };
 }
 

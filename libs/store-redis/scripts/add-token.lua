@@ -1,5 +1,6 @@
 #!lua
 -- Adds an API token, unless there are as many as there may be, or one with its id.
+-- Durable: an answer to an operator rests on it.
 --
 -- KEYS 1 tokens hash: tokens by id
 -- ARGV 1 id

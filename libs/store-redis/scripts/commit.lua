@@ -1,5 +1,6 @@
 #!lua
 -- Compare-and-set of a location record with all that must change with it.
+-- Durable: a 200 to REGISTER rests on it.
 --
 -- KEYS 1 record  string: format and version (10 octets), next expiry (8), bindings; see src/codec
 --      2 watchers zset of the AoR; its existence means that somebody is told of changes

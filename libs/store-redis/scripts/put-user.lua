@@ -1,5 +1,6 @@
 #!lua
 -- Creates or replaces a user, with its place in the listing of its domain.
+-- Durable: an answer to an operator rests on it.
 --
 -- KEYS 1 user  hash of the user
 --      2 index zset of a domain in this shard: AoRs, all of score 0, so in octet order

@@ -1,5 +1,6 @@
 #!lua
 -- Compare-and-set of a location record by a refresh: the bindings stay, none expires earlier than before, and nobody watches.
+-- Durable: a 200 to REGISTER rests on it.
 --
 -- KEYS 1 record   string: format and version (10 octets), next expiry (8), bindings; see src/codec
 --      2 watchers zset of the AoR; its existence means that somebody is told of changes

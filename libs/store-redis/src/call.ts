@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { asStoreError } from './errors.ts';
 import type { Script } from './script.ts';
 
@@ -17,6 +18,8 @@ export interface CallOwner {
   readonly wantsOctets: boolean;
   /** Sends it once more: the server does not know its script. */
   again(call: Call): void;
+  /** A durable call was carried out: `call.confirm()` tells its caller once that will last. */
+  hold(call: Call): void;
   ended(call: Call, how: CallEnd): void;
 }
 
@@ -35,6 +38,9 @@ export class Call {
   sentAt = 0;
   /** The call sent after this one: the deadline keeper walks along. */
   next: Call | undefined = undefined;
+  /** The connection that a durable call went out on last. */
+  stream: Duplex | undefined = undefined;
+  #held: Reply = null;
 
   /** `wire` is the command in the Redis protocol; that of a script lacks the head, which `script` and `argumentCount` make. */
   constructor(
@@ -44,9 +50,12 @@ export class Call {
     readonly slot: number,
     private readonly done: Done,
     private readonly owner: CallOwner,
+    /** Its caller is told only when its effect will last as long as the durability promises. */
+    readonly durable = false,
   ) {}
 
-  toWritable(): string | Buffer {
+  toWritable(stream: Duplex): string | Buffer {
+    if (this.durable) this.stream = stream;
     const wire = this.script === undefined ? this.wire : this.script.head(this.argumentCount) + this.wire;
     return this.owner.wantsOctets ? Buffer.from(wire, 'latin1') : wire;
   }
@@ -57,6 +66,19 @@ export class Call {
 
   resolve(reply: Reply): void {
     if (this.settled) return;
+    if (this.durable) {
+      this.#held = reply;
+      this.owner.hold(this);
+      return;
+    }
+    this.#settle('answered');
+    this.done(undefined, reply);
+  }
+
+  /** Tells the caller of a durable call what the server has answered. */
+  confirm(): void {
+    if (this.settled) return;
+    const reply = this.#held;
     this.#settle('answered');
     this.done(undefined, reply);
   }
@@ -76,6 +98,7 @@ export class Call {
   #settle(how: CallEnd): void {
     this.settled = true;
     this.wire = '';
+    this.#held = null;
     this.owner.ended(this, how);
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
 import { StoreUnavailable } from '@rollcall/location';
@@ -6,7 +7,11 @@ import { Call } from './call.ts';
 import type { CallEnd, CallOwner, Done, Reply } from './call.ts';
 import { openRedis, openSubscriber, retryDelay } from './connect.ts';
 import type { StoreAddress } from './connect.ts';
+import { Confirmations } from './confirmations.ts';
+import type { Durability } from './confirmations.ts';
 import { Deadlines } from './deadlines.ts';
+import { guardHandshake, HANDSHAKE_MS, linked, nodeOf } from './nodes.ts';
+import { keepsAppendOnlyFile } from './persistence.ts';
 import { bulk } from './script.ts';
 import type { Script } from './script.ts';
 import { Subscriber } from './subscriber.ts';
@@ -16,10 +21,16 @@ export interface ClientOptions extends StoreAddress {
   readonly commandTimeoutMs?: number;
   /** Most calls that may be without an answer; further ones fail at once. Default 20,000. */
   readonly maxPending?: number;
+  /** What must have happened to a write before it counts as accepted. Default `none`. */
+  readonly durability?: Durability;
 }
 
-/** Whether the store can be reached, with the last thing that went wrong. */
-export type StoreStatus = { readonly up: true } | { readonly up: false; readonly reason: string };
+/**
+ * Whether the store can be reached, with the last thing that went wrong. `short` says why it takes no writes although it can:
+ * it lacks what the durability wants.
+ */
+export type StoreStatus =
+  { readonly up: true; readonly short?: string } | { readonly up: false; readonly reason: string };
 
 export interface ClientStats {
   readonly calls: number;
@@ -28,12 +39,16 @@ export interface ClientStats {
   readonly pending: number;
   /** Socket writes; calls / writes is how many went out together. */
   readonly writes: number;
+  /** Writes that no replica confirmed in time; those refused since then are failures like others. */
+  readonly unconfirmed: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 800;
 const DEFAULT_MAX_PENDING = 20_000;
-/** How long a server may take from the TCP connection to being ready; then another attempt is made. */
-const HANDSHAKE_MS = 2000;
+/** A WAIT holds up what comes behind it on its connection, and a call has to end in time all the same. */
+const WAITS_PER_TIMEOUT = 2;
+/** How often servers are asked whether they keep an append-only file, where that is wanted. */
+const PERSISTENCE_CHECK_MS = 5000;
 
 /** What ioredis does with a command, without its own command class. */
 interface Sender {
@@ -59,6 +74,11 @@ export class StoreClient {
   readonly #maxPending: number;
   readonly #listeners: ((status: StoreStatus) => void)[] = [];
   readonly #owner: CallOwner;
+  /** Undefined when every answer of a server counts at once. */
+  readonly #confirmations: Confirmations | undefined;
+  readonly #durability: Durability;
+  #persistenceCheck: NodeJS.Timeout | undefined;
+  #short: string | undefined;
   #status: StoreStatus | undefined;
   #lastError = 'not connected yet';
   #queue: Call[] = [];
@@ -86,7 +106,14 @@ export class StoreClient {
       ended: (call, how) => {
         this.#ended(call, how);
       },
+      hold: (call) => {
+        this.#deadlines.heard = true;
+        if (this.#durability === 'replica') this.#confirmations?.hold(call);
+        else this.#confirmAdmitted(call);
+      },
     };
+    this.#durability = options.durability ?? 'none';
+    this.#confirmations = this.#durability === 'none' ? undefined : this.#makeConfirmations();
     this.#batch = redis instanceof Cluster ? undefined : this.#batchFor(redis);
     this.#subscriber = new Subscriber(() =>
       openSubscriber(options, redis instanceof Cluster ? redis : undefined),
@@ -126,6 +153,7 @@ export class StoreClient {
       timeouts: this.#timeouts,
       pending: this.#pending,
       writes: this.#writes,
+      unconfirmed: this.#confirmations?.unconfirmed ?? 0,
     };
   }
 
@@ -144,18 +172,28 @@ export class StoreClient {
 
   /** The same for hot paths: `tail` is all keys and arguments, each through `bulk`; `done` is told in a later turn. */
   runThen(script: Script, slot: number, argumentCount: number, tail: string, done: Done): void {
-    this.#send(new Call(tail, script, argumentCount, slot, done, this.#owner));
+    const durable = this.#confirmations !== undefined && script.durable;
+    this.#send(new Call(tail, script, argumentCount, slot, done, this.#owner, durable));
   }
 
   /** One plain command: `command(slot, ['GET', key])`. Throws `StoreUnavailable`. */
   command(slot: number, parts: readonly string[]): Promise<Reply> {
+    return this.#command(slot, parts, false);
+  }
+
+  /** The same for a write that an answer rests on: it is over when the durability is met. Throws `StoreUnavailable`. */
+  write(slot: number, parts: readonly string[]): Promise<Reply> {
+    return this.#command(slot, parts, this.#confirmations !== undefined);
+  }
+
+  #command(slot: number, parts: readonly string[], durable: boolean): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const wire = `*${String(parts.length)}\r\n${encode(parts)}`;
       const done: Done = (error, reply) => {
         if (error === undefined) resolve(reply);
         else reject(error);
       };
-      this.#send(new Call(wire, undefined, 0, slot, done, this.#owner));
+      this.#send(new Call(wire, undefined, 0, slot, done, this.#owner, durable));
     });
   }
 
@@ -172,6 +210,7 @@ export class StoreClient {
     while (this.#pending > 0 && this.ready() && performance.now() < patience) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    clearInterval(this.#persistenceCheck);
     this.#subscriber.close();
     this.#redis.disconnect();
     this.#deadlines.stop();
@@ -204,9 +243,10 @@ export class StoreClient {
   }
 
   readonly #flush = (): void => {
-    const calls = this.#queue;
+    const queued = this.#queue;
     this.#queue = [];
     this.#flushing = false;
+    const calls = this.#short === undefined ? queued : this.#admit(queued);
     if (!this.ready() || this.#closed) {
       const why = new StoreUnavailable(`Redis is away: ${this.#lastError}`);
       for (const call of calls) call.reject(why);
@@ -217,7 +257,86 @@ export class StoreClient {
     for (const call of calls) if (call.sentAt === 0) this.#deadlines.add(call, now);
     if (this.#batch === undefined) this.#writeToNodes(calls);
     else this.#writeTogether(calls, this.#batch);
+    if (this.#durability === 'replica') this.#askForReplicas(calls);
   };
+
+  /** Ends the calls that the durability forbids to send now; gives the others. */
+  #admit(calls: readonly Call[]): Call[] {
+    return calls.filter((call) => {
+      if (!call.durable) return true;
+      const short = this.#confirmations?.refusal(this.#streamOf(call.slot));
+      if (short === undefined) return true;
+      call.reject(new StoreUnavailable(short));
+      return false;
+    });
+  }
+
+  /** What was sent before it was known that the server lacks what the durability wants. */
+  #confirmAdmitted(call: Call): void {
+    const short = this.#confirmations?.refusal(call.stream);
+    if (short === undefined) call.confirm();
+    else call.reject(new StoreUnavailable(short));
+  }
+
+  #askForReplicas(calls: readonly Call[]): void {
+    let last: Duplex | undefined;
+    for (const { stream, settled } of calls) {
+      if (stream === undefined || settled || stream === last) continue;
+      this.#confirmations?.ask(stream);
+      last = stream;
+    }
+  }
+
+  #streamOf(slot: number): Duplex | undefined {
+    return this.#redis instanceof Cluster ? nodeOf(this.#redis, slot)?.stream : this.#redis.stream;
+  }
+
+  #makeConfirmations(): Confirmations {
+    return new Confirmations({
+      patienceMs: Math.floor(this.#deadlines.timeoutMs / WAITS_PER_TIMEOUT),
+      wait: (stream, replicas, timeoutMs, done) => {
+        this.#wait(stream, ['WAIT', String(replicas), String(timeoutMs)], done);
+      },
+      changed: () => {
+        this.#tellShort();
+      },
+    });
+  }
+
+  /** Sends a command on one connection and no other. */
+  #wait(stream: Duplex, parts: readonly string[], done: Done): void {
+    const node = this.#nodes().find((one) => one.stream === stream);
+    const call = new Call(`*${String(parts.length)}\r\n${encode(parts)}`, undefined, 0, 0, done, this.#owner);
+    this.#pending += 1;
+    if (node?.status !== 'ready') {
+      call.reject(new StoreUnavailable('the connection to Redis was lost'));
+      return;
+    }
+    this.#deadlines.add(call, performance.now());
+    (node as unknown as Sender).sendCommand(call);
+  }
+
+  /** Servers without an append-only file take no writes where the durability wants one. */
+  #checkPersistence(): void {
+    for (const { stream, status } of this.#nodes()) {
+      if (status !== 'ready') continue;
+      this.#wait(stream, ['INFO', 'persistence'], (error, reply) => {
+        if (error !== undefined) return;
+        const short = keepsAppendOnlyFile(reply)
+          ? undefined
+          : 'Redis keeps no append-only file (appendonly no)';
+        this.#confirmations?.mark(stream, short);
+      });
+    }
+  }
+
+  #tellShort(): void {
+    const reasons = this.#nodes().map(({ stream }) => this.#confirmations?.refusal(stream));
+    const short = reasons.find((reason) => reason !== undefined);
+    if (short === this.#short) return;
+    this.#short = short;
+    if (this.#status?.up === true) this.#announce(short === undefined ? { up: true } : { up: true, short });
+  }
 
   #writeTogether(calls: readonly Call[], batch: Batch): void {
     const redis = batch.destination.redis;
@@ -265,12 +384,22 @@ export class StoreClient {
   }
 
   #follow(redis: Redis | Cluster): void {
+    if (this.#durability === 'everysec') {
+      this.#persistenceCheck = setInterval(() => {
+        this.#checkPersistence();
+      }, PERSISTENCE_CHECK_MS);
+      this.#persistenceCheck.unref();
+    }
     redis.on('error', (error: Error) => {
       this.#lastError = error.message;
     });
     redis.on('ready', () => {
       void linked(redis).then(() => {
-        if (redis.status === 'ready') this.#tell({ up: true });
+        if (redis.status !== 'ready') return;
+        // A new connection is not short of anything until it turns out to be.
+        this.#short = undefined;
+        if (this.#durability === 'everysec') this.#checkPersistence();
+        this.#tell({ up: true });
       });
     });
     redis.on('close', () => {
@@ -296,44 +425,13 @@ export class StoreClient {
 
   #tell(status: StoreStatus): void {
     if (this.#closed || this.#status?.up === status.up) return;
+    this.#announce(status);
+  }
+
+  #announce(status: StoreStatus): void {
     this.#status = status;
     for (const listener of this.#listeners) listener(status);
   }
-}
-
-/** The connected primary that holds a slot. */
-function nodeOf(cluster: Cluster, slot: number): Redis | undefined {
-  const key = cluster.slots[slot]?.[0];
-  return cluster
-    .nodes('master')
-    .find(
-      ({ status, options }) =>
-        status === 'ready' && `${String(options.host)}:${String(options.port)}` === key,
-    );
-}
-
-/** Resolves when each primary of a Cluster is connected, or has had its time; at once for anything else. */
-async function linked(redis: Redis | Cluster): Promise<void> {
-  if (!(redis instanceof Cluster)) return;
-  const waiting = redis.nodes('master').filter((node) => node.status !== 'ready');
-  await Promise.race([
-    Promise.all(waiting.map((node) => new Promise((resolve) => node.once('ready', resolve)))),
-    new Promise((resolve) => setTimeout(resolve, HANDSHAKE_MS).unref()),
-  ]);
-}
-
-/** A server that takes the connection and then says nothing (stopped, or its host is gone) must not hold us for ever. */
-function guardHandshake(redis: Redis): void {
-  let timer: NodeJS.Timeout | undefined;
-  const stop = (): void => {
-    clearTimeout(timer);
-  };
-  redis.on('connect', () => {
-    stop();
-    timer = setTimeout(() => redis.stream.destroy(), HANDSHAKE_MS);
-  });
-  redis.on('ready', stop);
-  redis.on('close', stop);
 }
 
 function encode(values: readonly string[]): string {

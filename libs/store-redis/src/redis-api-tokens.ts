@@ -26,7 +26,7 @@ export class RedisApiTokens implements ApiTokens {
   }
 
   async remove(id: string): Promise<boolean> {
-    return numberOf(await this.client.command(SLOT, ['HDEL', KEY, id])) > 0;
+    return numberOf(await this.client.write(SLOT, ['HDEL', KEY, id])) > 0;
   }
 
   async list(cursor: string | undefined, limit: number): Promise<Page<ApiToken>> {

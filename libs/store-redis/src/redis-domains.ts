@@ -17,12 +17,12 @@ export class RedisDomains implements Domains {
   }
 
   async put(domain: Domain): Promise<void> {
-    await this.client.command(SLOT, ['HSET', userKeys.domains, domain.name, printJson(domain)]);
+    await this.client.write(SLOT, ['HSET', userKeys.domains, domain.name, printJson(domain)]);
     await this.#tell(domain.name);
   }
 
   async remove(name: string): Promise<boolean> {
-    const removed = await this.client.command(SLOT, ['HDEL', userKeys.domains, name]);
+    const removed = await this.client.write(SLOT, ['HDEL', userKeys.domains, name]);
     await this.#tell(name);
     return numberOf(removed) > 0;
   }

@@ -15,12 +15,12 @@ export class RedisGrants implements Grants {
   }
 
   async put(aor: Aor, identity: Aor): Promise<void> {
-    await this.client.command(userSlot(aor), ['SADD', userKeys.grants(aor), identity]);
+    await this.client.write(userSlot(aor), ['SADD', userKeys.grants(aor), identity]);
     await this.#tell(aor);
   }
 
   async remove(aor: Aor, identity: Aor): Promise<boolean> {
-    const removed = await this.client.command(userSlot(aor), ['SREM', userKeys.grants(aor), identity]);
+    const removed = await this.client.write(userSlot(aor), ['SREM', userKeys.grants(aor), identity]);
     await this.#tell(aor);
     return numberOf(removed) > 0;
   }

@@ -74,7 +74,7 @@ export class RedisUsers implements UserDirectory {
     if (user === undefined || namesItself(user)) values.push(aor);
     else {
       const id = credentialsId(user.realm, user.authUser);
-      await this.client.command(userSlot(id), ['DEL', userKeys.credentials(id)]);
+      await this.client.write(userSlot(id), ['DEL', userKeys.credentials(id)]);
       values.push(ALL);
     }
     return textOf(await this.client.run(removeScript, userSlot(aor), values)) === 'removed';
@@ -101,7 +101,7 @@ export class RedisUsers implements UserDirectory {
   async #put(user: User, tell: string): Promise<void> {
     if (!namesItself(user)) {
       const id = credentialsId(user.realm, user.authUser);
-      await this.client.command(userSlot(id), ['SET', userKeys.credentials(id), user.aor]);
+      await this.client.write(userSlot(id), ['SET', userKeys.credentials(id), user.aor]);
     }
     const { aor } = user;
     await this.client.run(putScript, userSlot(aor), [

@@ -11,6 +11,7 @@ export class Script {
   readonly #file: URL;
   #source: string | undefined;
   #sha = '';
+  #durable = false;
   /** Protocol text that begins a call, by number of arguments after the keys. */
   readonly #shortHeads: string[] = [];
 
@@ -18,6 +19,12 @@ export class Script {
     this.#file = file;
     this.keyCount = keyCount;
     this.name = file.pathname.slice(file.pathname.lastIndexOf('/') + 1).replace(/\.lua$/, '');
+  }
+
+  /** Whether an answer to a phone or an operator rests on its effect; its head says so by a line `-- Durable: why`. */
+  get durable(): boolean {
+    if (this.#source === undefined) this.#load();
+    return this.#durable;
   }
 
   /** `*n EVALSHA sha keys`, ready to be followed by the keys and arguments. */
@@ -40,10 +47,13 @@ export class Script {
     if (this.#source === undefined) {
       this.#source = readFileSync(this.#file, 'latin1');
       this.#sha = createHash('sha1').update(this.#source, 'latin1').digest('hex');
+      this.#durable = DURABLE.test(this.#source);
     }
     return this.#sha;
   }
 }
+
+const DURABLE = /^-- Durable: /m;
 
 /** A script by its file beside the package's `src` and `dist`: `defineScript(new URL('../scripts/commit.lua', import.meta.url), 5)`. */
 export function defineScript(file: URL, keyCount: number): Script {

@@ -6,10 +6,16 @@ interface StatusLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** One line when the store goes, one when it is back. To be called when the first attempt to connect has ended; one that failed is told at once. */
+/** One line when the store goes, one when it is back; the same when it takes no writes for want of what the durability asks. To be called when the first attempt to connect has ended; one that failed is told at once. */
 export function tellStatus(store: Pick<Store, 'client' | 'onStatus'>, log: StatusLog): void {
   let wasUp = true;
+  let wasShort = false;
   const tell = (status: StoreStatus): void => {
+    const short = status.up ? status.short : undefined;
+    if (short !== undefined && !wasShort)
+      log.warn({ reason: short }, 'the store takes no writes, they get 503');
+    if (wasShort && status.up && short === undefined) log.info({}, 'the store takes writes again');
+    wasShort = short !== undefined;
     if (status.up === wasUp) return;
     wasUp = status.up;
     if (status.up) log.info({}, 'the store is back');

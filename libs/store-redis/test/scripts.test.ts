@@ -44,3 +44,18 @@ test('whoever writes a dirty stream keeps as much of it', () => {
   const kept = /CHANGES_KEPT, DIRTY_KEPT = \d+, (\d+)/.exec(read(new URL('commit.lua', scripts)))?.[1];
   expect(Number(kept)).toBe(DIRTY_KEPT);
 });
+
+test('F02 what a 200 rests on is said to be durable; housekeeping, which nobody waits for, is not', () => {
+  const durable = files(scripts, '.lua').filter((name) => /^-- Durable: /m.test(read(new URL(name, scripts))));
+  expect(durable).toEqual(
+    expect.arrayContaining([
+      'commit.lua',
+      'refresh.lua',
+      'presence/commit-subscription.lua',
+      'presence/commit-publications.lua',
+    ]),
+  );
+  for (const name of ['take-due.lua', 'count-due.lua', 'read-changes.lua', 'presence/take-work.lua']) {
+    expect(durable).not.toContain(name);
+  }
+});

@@ -67,7 +67,12 @@ beforeAll(async () => {
     write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
   });
   const local = { adminHost: '127.0.0.1', adminPort: 0, httpHost: '127.0.0.1', httpPort: 0 };
-  const where = { redisUrl: URL_OF_REDIS, redisSentinels: undefined, redisCluster: undefined };
+  const where = {
+    redisUrl: URL_OF_REDIS,
+    redisSentinels: undefined,
+    redisCluster: undefined,
+    durability: 'none' as const,
+  };
   admin = compose({ ...local, ...where, adminToken: ROOT, logLevel: 'info' }, { log, tracing: noTracing });
   const ports = await admin.start();
   base = `http://127.0.0.1:${String(ports.admin)}`;

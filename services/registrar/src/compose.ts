@@ -12,9 +12,10 @@ import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rol
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import { Authorizer } from './authorizer.ts';
 import type { RegistrarConfig } from './config.ts';
-import { zeroCounters } from './counters.ts';
+import { countChanges, zeroCounters } from './counters.ts';
 import { DomainTable } from './domain-table.ts';
 import { exposeMetrics } from './metrics.ts';
+import { FlowReportHandler, isFlowReport } from './on-flow-report.ts';
 import { RegisterHandler } from './on-register.ts';
 import { SnapshotMemory } from './snapshot-memory.ts';
 import { Sweeper } from './sweeper.ts';
@@ -117,8 +118,10 @@ class RunningRegistrar {
     this.#store = store;
     if (!store.ready()) this.#warnAway('no connection yet');
     store.onStatus((status) => {
-      if (status.up) this.#log.info({}, 'the store is there');
-      else if (!this.#draining) this.#warnAway(status.reason);
+      if (this.#draining) return;
+      if (!status.up) this.#warnAway(status.reason);
+      else if (status.short === undefined) this.#log.info({}, 'the store is there');
+      else this.#log.warn({ reason: status.short }, 'the store takes no writes, they get 503');
     });
     return store;
   }
@@ -155,9 +158,19 @@ class RunningRegistrar {
       SECONDS_BUCKETS,
       { method: 'REGISTER' },
     );
+    const reports = new FlowReportHandler({
+      location: store.location,
+      clock: store.clock,
+      memory: this.#memory,
+      log: this.#log,
+      onChanges: (changes) => {
+        countChanges(this.#counters, changes);
+      },
+    });
     const onRequest = traced(
       (request, reply, trace) => {
-        handler.handle(request, reply, trace);
+        if (isFlowReport(request)) reports.handle(request, reply);
+        else handler.handle(request, reply, trace);
       },
       this.#tracing,
       { span: SPANS.registrarRequest, method: ATTRIBUTES.sipMethod, status: ATTRIBUTES.sipStatus },

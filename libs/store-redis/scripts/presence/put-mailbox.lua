@@ -1,5 +1,6 @@
 #!lua
 -- Replaces the state of a mailbox; tells its watchers when it is another.
+-- Durable: an answer to an operator rests on it.
 --
 -- KEYS 1 mailbox  string: JSON
 --      2 watchers zset of the resource

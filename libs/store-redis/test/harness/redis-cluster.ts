@@ -6,9 +6,39 @@ const SLOTS = 16_384;
 const PATIENCE_MS = 30_000;
 const POLL_MS = 50;
 
-/** A Redis Cluster of real processes, all primaries. */
+/** A Redis Cluster of real processes: primaries, and where wanted a replica for each. */
 export class RedisClusterProcesses {
-  private constructor(readonly nodes: readonly RedisProcess[]) {}
+  private constructor(
+    readonly nodes: readonly RedisProcess[],
+    readonly replicas: readonly RedisProcess[] = [],
+  ) {}
+
+  /** `count` primaries with a replica each. */
+  static async startWithReplicas(count = 3): Promise<RedisClusterProcesses> {
+    const { nodes } = await RedisClusterProcesses.start(count);
+    const bus = await Promise.all(nodes.map(freePort));
+    const replicas = await Promise.all(
+      bus.map((port) => RedisProcess.start(['--cluster-enabled', 'yes', '--cluster-port', String(port)])),
+    );
+    const links = [...nodes, ...replicas].map((node) => node.inspect());
+    try {
+      for (const [i, replica] of replicas.entries()) {
+        await links[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(replica.port), String(bus[i]));
+      }
+      await untilWhole(links, links.length);
+      for (const [i, node] of nodes.entries()) {
+        const id = String(await links[i]?.call('CLUSTER', 'MYID'));
+        const link = links[nodes.length + i];
+        await link?.call('CLUSTER', 'REPLICATE', id);
+        await until(`the replica of ${String(node.port)}`, async () =>
+          String(await link?.info('replication')).includes('master_link_status:up'),
+        );
+      }
+    } finally {
+      for (const link of links) link.disconnect();
+    }
+    return new RedisClusterProcesses(nodes, replicas);
+  }
 
   static async start(count = 3): Promise<RedisClusterProcesses> {
     const buses = await Promise.all(Array.from({ length: count }, freePort));
@@ -29,7 +59,7 @@ export class RedisClusterProcesses {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.stop()));
+    await Promise.all([...this.nodes, ...this.replicas].map((node) => node.stop()));
   }
 }
 
@@ -51,12 +81,18 @@ async function form(
   for (const [i, node] of nodes.entries()) {
     await links[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(buses[i]));
   }
+  await untilWhole(links, nodes.length);
+}
+
+async function untilWhole(links: readonly Redis[], count: number): Promise<void> {
+  for (const link of links) await until('the cluster coming together', () => isWhole(link, count));
+}
+
+async function until(what: string, check: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
-  for (const link of links) {
-    while (!(await isWhole(link, nodes.length))) {
-      if (Date.now() > end) throw new Error('the cluster did not come together');
-      await sleep(POLL_MS);
-    }
+  while (!(await check())) {
+    if (Date.now() > end) throw new Error(`not in time: ${what}`);
+    await sleep(POLL_MS);
   }
 }
 

@@ -4,9 +4,11 @@ import type {
   Commit,
   DueReader,
   EdgeLeases,
+  LocationLister,
   LocationReader,
   LocationWatcher,
   LocationWriter,
+  MessageStore,
   StoreClock,
   UserDirectory,
 } from '@rollcall/location';
@@ -19,12 +21,15 @@ import { RedisApiTokens } from './redis-api-tokens.ts';
 import { RedisAudit } from './redis-audit.ts';
 import { RedisDue } from './redis-due.ts';
 import { RedisEdges } from './redis-edges.ts';
+import { RedisListing } from './redis-listing.ts';
 import { RedisLocation, SHARD_SLOTS } from './redis-location.ts';
 import type { CommitDone } from './redis-location.ts';
+import { RedisMessages } from './redis-messages.ts';
 import { RedisUsers } from './redis-users.ts';
 
 /** All location ports in one object, with `commitThen` for the REGISTER path. */
-export interface LocationStore extends LocationReader, LocationWriter, LocationWatcher, DueReader {
+export interface LocationStore
+  extends LocationReader, LocationWriter, LocationLister, LocationWatcher, DueReader {
   /** `commit` without a promise: `done` is told once, in a later turn. The error is a `StoreUnavailable`, or a bug. */
   commitThen(commit: Commit, done: CommitDone): void;
 }
@@ -37,6 +42,8 @@ export interface Store {
   readonly edges: EdgeLeases;
   readonly audit: AuditLog;
   readonly apiTokens: ApiTokens;
+  /** Messages for users who are away. */
+  readonly messages: MessageStore;
   /** Subscriptions, publications, mailboxes and the work that changes make for presence. */
   readonly events: RedisEvents;
   /** The connection itself, for adapters of this package. */
@@ -54,6 +61,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
   const clock = new RedisClock(client, SHARD_SLOTS[0] ?? 0);
   const records = new RedisLocation(client, clock);
   const due = new RedisDue(client);
+  const listing = new RedisListing(client, clock);
   const watcher = new ChangeWatcher(client);
   const store: Store = {
     location: {
@@ -62,6 +70,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
       commitThen: (commit, done) => {
         records.commitThen(commit, done);
       },
+      list: (filter, cursor, limit) => listing.list(filter, cursor, limit),
       watch: (cursor, deliver, signal) => watcher.watch(cursor, deliver, signal),
       takeDue: (now, limit) => due.takeDue(now, limit),
       rearm: (aor, at) => due.rearm(aor, at),
@@ -71,6 +80,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
     edges: new RedisEdges(client, clock),
     audit: new RedisAudit(client),
     apiTokens: new RedisApiTokens(client),
+    messages: new RedisMessages(client, clock),
     events: new RedisEvents(client, clock),
     client,
     ready: () => client.ready(),

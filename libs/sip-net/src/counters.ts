@@ -8,7 +8,7 @@ export interface FrontCounters {
   responsesIn: number;
   /** CRLFCRLF pings answered (RFC 5626 §4.4.1), and empty or CRLF-only datagrams. */
   keepAlives: number;
-  /** Datagrams that are no SIP at all: STUN, noise. */
+  /** Datagrams that are no SIP at all, and no STUN that is answered. */
   notSip: number;
   /** Requests refused before the user saw them, and what was too broken for a reply. */
   malformedRefused: number;
@@ -31,6 +31,19 @@ export interface FrontCounters {
   closedStalled: number;
   closedFraming: number;
   closedSlow: number;
+  /** Streams whose peer has missed its keep-alive (Flow-Timer of RFC 5626, WebSocket pong), or said nothing for too long. */
+  closedSilent: number;
+  /** Connections of ours that did not come up. */
+  closedUnconnected: number;
+  /** New connections that ended before they were flows: a wrong PROXY header, TLS, the WebSocket upgrade, or time was up. */
+  proxyRefused: number;
+  tlsFailed: number;
+  upgradesRefused: number;
+  handshakesTimedOut: number;
+  tlsHandshakes: number;
+  tlsResumed: number;
+  /** STUN Binding requests answered (RFC 5626 §8). */
+  stunAnswered: number;
   /** Exceptions of the front's user, each answered 500. */
   userErrors: number;
 }
@@ -59,5 +72,14 @@ export const zeroCounters = (): FrontCounters => ({
   closedStalled: 0,
   closedFraming: 0,
   closedSlow: 0,
+  closedSilent: 0,
+  closedUnconnected: 0,
+  proxyRefused: 0,
+  tlsFailed: 0,
+  upgradesRefused: 0,
+  handshakesTimedOut: 0,
+  tlsHandshakes: 0,
+  tlsResumed: 0,
+  stunAnswered: 0,
   userErrors: 0,
 });

@@ -1,31 +1,21 @@
 import type { Socket } from 'node:net';
-import { type ParseProblem, StreamFramer } from '@rollcall/sip';
+import { StreamFramer } from '@rollcall/sip';
+import type { Channel, ChannelLimits, ChannelUser, StreamEnd } from './channel.ts';
 import { TickWriter } from './tick-writer.ts';
 import type { TimerWheel, WheelTimer, WheelUser } from './timer-wheel.ts';
 
-export interface FramedSocketLimits {
-  readonly maxHeaderBytes: number;
-  readonly maxBodyBytes: number;
-  readonly firstByteMs: number;
-  readonly unfinishedMessageMs: number;
-  readonly maxSendQueueBytes: number;
-}
-
-/** Why a stream ended. */
-export type StreamEnd = 'closed by peer' | 'idle' | 'stalled' | 'framing' | 'slow reader' | 'closed by us';
-
-export interface FramedSocketUser {
-  onMessage(raw: string): void;
-  /** CRLFCRLF came; the CRLF has been sent (RFC 5626 §4.4.1). */
-  onPing(): void;
-  /** The stream cannot be framed any more; it closes after what is written in this call. `head`: how the message began. */
-  onFramingProblem(problem: ParseProblem, head: string): void;
-  onEnd(reason: StreamEnd): void;
-}
+export type { ChannelUser as FramedSocketUser } from './channel.ts';
 
 /** How long a closed stream may take to read our last answer. */
 const LINGER_MS = 2_000;
 const CRLF = '\r\n';
+/** Ends after which the peer takes nothing any more, or never did. */
+const NOTHING_TO_SAY: ReadonlySet<StreamEnd> = new Set<StreamEnd>([
+  'slow reader',
+  'closed by peer',
+  'keep-alive missed',
+  'not connected',
+]);
 /** How much of the beginning of a message is kept, so that one with an endless head can be refused. */
 const HEAD_KEPT_BYTES = 4096;
 
@@ -33,14 +23,14 @@ const HEAD_KEPT_BYTES = 4096;
  * SIP messages on a stream socket (RFC 3261 §18.3), with its bounds: message size, time to the first byte, time to
  * finish a message, bytes that wait for a slow reader. One write for each turn of the event loop.
  */
-export class FramedSocket implements WheelUser {
+export class FramedSocket implements Channel, WheelUser {
   readonly #socket: Socket;
   readonly #framer: StreamFramer;
   readonly #writer: TickWriter;
-  readonly #limits: FramedSocketLimits;
+  readonly #limits: ChannelLimits;
   readonly #wheel: TimerWheel;
   readonly #now: () => number;
-  readonly #user: FramedSocketUser;
+  readonly #user: ChannelUser;
   #guard: WheelTimer | undefined;
   #ended = false;
   /** How the unfinished message began. */
@@ -50,10 +40,10 @@ export class FramedSocket implements WheelUser {
 
   constructor(
     socket: Socket,
-    limits: FramedSocketLimits,
+    limits: ChannelLimits,
     wheel: TimerWheel,
     now: () => number,
-    user: FramedSocketUser,
+    user: ChannelUser,
   ) {
     this.#socket = socket;
     this.#framer = new StreamFramer({
@@ -75,6 +65,8 @@ export class FramedSocket implements WheelUser {
       if (this.#ended && this.#guard !== undefined) this.#wheel.stop(this.#guard);
       this.#end('closed by peer');
     });
+    // One that was read before, for what a balancer had to say, waits.
+    if (socket.isPaused()) socket.resume();
   }
 
   get open(): boolean {
@@ -95,6 +87,11 @@ export class FramedSocket implements WheelUser {
     }
     this.#writer.write(text);
     return true;
+  }
+
+  /** RFC 5626 §4.4.1: over a byte stream only the client pings. */
+  ping(): boolean {
+    return false;
   }
 
   close(reason: StreamEnd = 'closed by us'): void {
@@ -155,7 +152,7 @@ export class FramedSocket implements WheelUser {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#guard !== undefined) this.#wheel.stop(this.#guard);
-    if (reason === 'slow reader' || reason === 'closed by peer') this.#socket.destroy();
+    if (NOTHING_TO_SAY.has(reason)) this.#socket.destroy();
     else this.#linger();
     this.#user.onEnd(reason);
   }

@@ -3,29 +3,37 @@ import { checkRequest, checkResponse, parseMessage, type ParseProblem } from '@r
 import type {
   ClientTransaction,
   ClientTransactionUser,
+  ConnectOptions,
   Endpoint,
   Flow,
   FrontUser,
   SipFront,
   TransportName,
 } from '@rollcall/sip-transaction';
+import { Admission } from './admission.ts';
 import { ClientTransactions } from './client-transactions.ts';
 import { type FrontCounters, zeroCounters } from './counters.ts';
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 import { isTooLarge, refuse } from './refusal.ts';
 import { type NetLog, type RunnerContext, silentLog } from './runner-context.ts';
 import { ServerTransactions } from './server-transactions.ts';
+import type { AddressSet, ListenerContext } from './stream-listener.ts';
 import { StreamTable, type StreamUser } from './stream-table.ts';
 import { TimerWheel } from './timer-wheel.ts';
+import { TlsContexts, type TlsSettings } from './tls-contexts.ts';
 import { UdpListener } from './udp-listener.ts';
 import type { SiblingFlow } from './via-source.ts';
+import type { WebSocketSettings } from './websocket-upgrade.ts';
 
 export interface ListenerOptions {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: TransportName;
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** What the outside is told instead of host and port. */
   readonly advertised?: Endpoint;
+  /** What IPv4 peers are told of a listener that serves both families (on `::`). */
+  readonly advertisedIPv4?: Endpoint;
 }
 
 export interface SipFrontOptions {
@@ -33,6 +41,11 @@ export interface SipFrontOptions {
   readonly limits?: Partial<NetLimits>;
   readonly clock: Clock;
   readonly log?: NetLog;
+  /** Wanted by `tls` and `wss` listeners; also what TLS connections of ours show and trust. */
+  readonly tls?: TlsSettings;
+  readonly webSocket?: WebSocketSettings;
+  /** Balancers that begin every stream connection with a PROXY header. */
+  readonly proxies?: AddressSet;
 }
 
 export interface FrontSizes {
@@ -42,22 +55,38 @@ export interface FrontSizes {
   readonly invites: number;
   readonly clients: number;
   readonly timers: number;
+  /** Stream connections that are no flows yet: PROXY header, TLS handshake, upgrade. */
+  readonly arriving: number;
 }
 
 /** The native front with what metrics read off it. */
 export interface NativeFront extends SipFront {
   readonly counters: Readonly<FrontCounters>;
   sizes(): FrontSizes;
+  /** Stream flows by transport. */
+  flowCounts(): Readonly<Record<Exclude<TransportName, 'udp'>, number>>;
+  /** How the certificates fare; undefined without any. */
+  tlsState(): { readonly reloads: number; readonly failures: number; readonly expiresAt: number } | undefined;
+  /** Reads the certificate files again at once; a front does so by itself every few seconds. */
+  reloadCertificates(): Promise<void>;
   /** Every stream flow that is open now. */
   streams(): readonly Flow[];
   /** Closes the listeners for new connections; flows and transactions go on (drain). */
   stopAccepting(): void;
 }
 
+/** Transports on which only Content-Length tells where a message ends (RFC 3261 §18.3, RFC 7118 §5). */
+const BYTE_STREAMS: ReadonlySet<TransportName> = new Set<TransportName>(['tcp', 'tls']);
+const STREAM = { stream: true };
+const MESSAGES = { stream: false };
 /** Precision of transaction timers; a tenth of T1. */
 const TICK_MS = 50;
 /** Non-INVITE housekeeping happens in every so many-th tick. */
 const HOUSEKEEPING_TICKS = 5;
+/** Silent streams are looked for in every so many-th tick: every 5 s. */
+const SWEEP_TICKS = 100;
+/** So often the certificate files are looked at: a mounted Kubernetes Secret changes without a signal. */
+const CERTIFICATES_MS = 10_000;
 
 /** The native engine: UDP and TCP listeners, flow table, transaction runner. Nothing happens before `start`. */
 export function createSipFront(options: SipFrontOptions): NativeFront {
@@ -72,6 +101,8 @@ class Front implements NativeFront, StreamUser {
   readonly #wheel: TimerWheel;
   readonly #udp: UdpListener[] = [];
   readonly #streams: StreamTable;
+  readonly #admission: Admission;
+  readonly #tls: TlsContexts | undefined;
   readonly #sibling: SiblingFlow = (flow, port) => {
     const listener = this.#udp.find(({ local }) => local === flow.local);
     return listener?.flowTo({ address: flow.remote.address, port }) ?? flow;
@@ -80,6 +111,7 @@ class Front implements NativeFront, StreamUser {
   #clients: ClientTransactions | undefined;
   #user: FrontUser | undefined;
   #interval: NodeJS.Timeout | undefined;
+  #certificates: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(options: SipFrontOptions) {
@@ -89,27 +121,51 @@ class Front implements NativeFront, StreamUser {
     this.#log = log;
     const now = (): number => options.clock.now();
     this.#wheel = new TimerWheel(now(), TICK_MS);
-    this.#streams = new StreamTable({
+    this.#admission = new Admission(this.#limits, this.counters);
+    this.#tls = options.tls === undefined ? undefined : new TlsContexts(options.tls, now, log);
+    const context: ListenerContext = {
       limits: this.#limits,
       counters: this.counters,
       wheel: this.#wheel,
       now,
-      user: this,
-      onListenerError: (error) => {
+      admission: this.#admission,
+      proxies: options.proxies,
+      tls: this.#tls,
+      webSocket: options.webSocket ?? {},
+      onError: (error) => {
         log.warn({ err: error }, 'listener error');
       },
-    });
+    };
+    this.#streams = new StreamTable(context, this);
   }
 
   get listeners(): SipFront['listeners'] {
-    const udp = this.#udp.map(({ transport, local, advertised }) => ({ transport, local, advertised }));
+    const udp = this.#udp.flatMap(({ transport, local, advertised: { any, ipv4 } }) =>
+      [any, ...(ipv4 === undefined ? [] : [ipv4])].map((advertised) => ({ transport, local, advertised })),
+    );
     return [...udp, ...this.#streams.listeners];
   }
 
   sizes(): FrontSizes {
     const servers = this.#servers?.sizes ?? { pending: 0, completed: 0, invites: 0 };
     const clients = this.#clients?.size ?? 0;
-    return { connections: this.#streams.size, timers: this.#wheel.size, clients, ...servers };
+    const connections = this.#streams.size;
+    const arriving = this.#admission.size - connections;
+    return { connections, arriving, timers: this.#wheel.size, clients, ...servers };
+  }
+
+  flowCounts(): Readonly<Record<Exclude<TransportName, 'udp'>, number>> {
+    return this.#streams.counts;
+  }
+
+  tlsState(): { reloads: number; failures: number; expiresAt: number } | undefined {
+    const tls = this.#tls;
+    if (tls === undefined) return undefined;
+    return { reloads: tls.reloads, failures: tls.failures, expiresAt: tls.expiresAt };
+  }
+
+  async reloadCertificates(): Promise<void> {
+    if (this.#tls !== undefined && (await this.#tls.refresh())) this.#streams.reloadTls();
   }
 
   async start(user: FrontUser): Promise<void> {
@@ -126,17 +182,21 @@ class Front implements NativeFront, StreamUser {
     this.#servers = new ServerTransactions(context, this.#sibling);
     this.#clients = new ClientTransactions(context);
     try {
+      await this.#tls?.load();
       for (const listener of this.#options.listeners) await this.#listen(listener);
     } catch (error) {
       await this.stop();
       throw error;
     }
+    if (this.#tls !== undefined)
+      this.#certificates = setInterval(() => void this.reloadCertificates(), CERTIFICATES_MS);
     let ticks = 0;
     this.#interval = setInterval(() => {
       const now = clock.now();
       this.#wheel.turn(now);
       ticks += 1;
       if (ticks % HOUSEKEEPING_TICKS === 0) this.#servers?.tick(now);
+      if (ticks % SWEEP_TICKS === 0) this.#streams.sweep(now);
     }, TICK_MS);
   }
 
@@ -150,9 +210,8 @@ class Front implements NativeFront, StreamUser {
     return this.#streams.all();
   }
 
-  connect(transport: TransportName, remote: Endpoint): Flow | undefined {
-    if (transport === 'tcp') return this.#streams.connect(remote);
-    if (transport !== 'udp') return undefined;
+  connect(transport: TransportName, remote: Endpoint, options: ConnectOptions = {}): Flow | undefined {
+    if (transport !== 'udp') return this.#streams.connect(transport, remote, options);
     return this.#udp.find((listener) => listener.reaches(remote.address))?.flowTo(remote);
   }
 
@@ -178,6 +237,7 @@ class Front implements NativeFront, StreamUser {
     this.#servers?.stop();
     await Promise.all([...this.#udp.map((listener) => listener.stop()), this.#streams.stop()]);
     clearInterval(this.#interval);
+    clearInterval(this.#certificates);
   }
 
   onMessage(raw: string, flow: Flow): void {
@@ -192,16 +252,14 @@ class Front implements NativeFront, StreamUser {
     this.#user?.onFlowClosed?.(flow);
   }
 
-  async #listen({ transport, host, port, advertised }: ListenerOptions): Promise<void> {
-    if (transport === 'tcp') {
-      await this.#streams.listen(host, port, advertised);
+  async #listen({ transport, ...options }: ListenerOptions): Promise<void> {
+    if (transport !== 'udp') {
+      await this.#streams.listen({ transport, ...options });
       return;
     }
     const listener = new UdpListener({
       index: this.#udp.length,
-      host,
-      port,
-      advertised,
+      ...options,
       counters: this.counters,
       onDatagram: (raw, flow) => {
         this.#receive(raw, flow);
@@ -234,7 +292,7 @@ class Front implements NativeFront, StreamUser {
       else this.counters.malformedDropped += 1;
       return;
     }
-    const problem = checkRequest(message, { stream: flow.reliable });
+    const problem = checkRequest(message, BYTE_STREAMS.has(flow.transport) ? STREAM : MESSAGES);
     if (problem === undefined) this.#servers?.receive(message, flow);
     else this.#refuse({ ...problem, request: message }, flow);
   }

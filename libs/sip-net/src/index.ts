@@ -9,6 +9,10 @@ export {
 } from './front.ts';
 export { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 export type { NetLog } from './runner-context.ts';
+export { FLOW_LETTERS } from './stream-flow.ts';
+export type { AddressSet } from './stream-listener.ts';
+export type { CertificateFiles, TlsSettings } from './tls-contexts.ts';
+export type { WebSocketSettings } from './websocket-upgrade.ts';
 export { newToken } from './tokens.ts';
 export { answer, type AnswerOptions, viaWithSource } from './via-source.ts';
 export * from './inner/index.ts';

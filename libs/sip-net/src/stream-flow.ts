@@ -1,13 +1,6 @@
-import type { Socket } from 'node:net';
 import type { ParseProblem } from '@rollcall/sip';
 import type { Endpoint, Flow, TransportName } from '@rollcall/sip-transaction';
-import {
-  FramedSocket,
-  type FramedSocketLimits,
-  type FramedSocketUser,
-  type StreamEnd,
-} from './framed-socket.ts';
-import type { TimerWheel } from './timer-wheel.ts';
+import type { Channel, ChannelUser, StreamEnd } from './channel.ts';
 
 export interface StreamFlowOwner {
   onMessage(raw: string, flow: StreamFlow): void;
@@ -21,53 +14,89 @@ export interface FlowDependant {
   onFlowClosed(): void;
 }
 
-/** What a stream flow is called, and where its ends are. */
-export type FlowNames = Pick<Flow, 'id' | 'transport' | 'remote' | 'local' | 'advertised'>;
+/** What a stream flow is called, where its ends are, and who the peer has proved to be. */
+export interface FlowNames extends Pick<Flow, 'id' | 'transport' | 'remote' | 'local' | 'advertised'> {
+  readonly certificateNames?: readonly string[] | undefined;
+}
 
-/** A connection as a flow. Its id is the connection number, so that it is never used twice in one process. */
-export class StreamFlow implements Flow, FramedSocketUser {
+/** First characters of flow ids, by transport: what a flow was can be read off its name after it is gone. */
+export const FLOW_LETTERS = { udp: 'u', tcp: 't', tls: 's', ws: 'w', wss: 'x' } as const satisfies Record<
+  TransportName,
+  string
+>;
+
+/** A connection as a flow. Its id is transport and connection number, so that it is never used twice in one process. */
+export class StreamFlow implements Flow, ChannelUser {
   readonly reliable = true;
   readonly id: string;
   readonly transport: TransportName;
   readonly remote: Endpoint;
   readonly local: Endpoint;
   readonly advertised: Endpoint;
-  /** Client transactions in progress on this flow. */
-  readonly dependants = new Set<FlowDependant>();
-  readonly #framed: FramedSocket;
+  readonly certificateNames?: readonly string[];
+  /** Under which the table finds it for `connect`; undefined for those that it does not. */
+  readonly shareKey: string | undefined;
+  /** RFC 5626 §4.4: within so many ms a keep-alive has been promised; undefined when none was. */
+  keepAliveMs: number | undefined = undefined;
+  /** When it was asked for a sign of life, ms; 0 when it was not. */
+  pingedAt = 0;
+  readonly #dependants = new Set<FlowDependant>();
+  readonly #channel: Channel;
   readonly #owner: StreamFlowOwner;
 
   constructor(
     names: FlowNames,
-    socket: Socket,
-    limits: FramedSocketLimits,
-    wheel: TimerWheel,
-    now: () => number,
+    shareKey: string | undefined,
     owner: StreamFlowOwner,
+    carry: (user: ChannelUser) => Channel,
   ) {
     this.id = names.id;
     this.transport = names.transport;
     this.remote = names.remote;
     this.local = names.local;
     this.advertised = names.advertised;
+    if (names.certificateNames !== undefined) this.certificateNames = names.certificateNames;
+    this.shareKey = shareKey;
     this.#owner = owner;
-    this.#framed = new FramedSocket(socket, limits, wheel, now, this);
+    this.#channel = carry(this);
   }
 
   get open(): boolean {
-    return this.#framed.open;
+    return this.#channel.open;
+  }
+
+  get receivedAt(): number {
+    return this.#channel.receivedAt;
+  }
+
+  /** Client transactions in progress on this flow. */
+  get dependants(): Pick<Set<FlowDependant>, 'add' | 'delete'> {
+    return this.#dependants;
   }
 
   awaitFirstByte(): void {
-    this.#framed.awaitFirstByte();
+    this.#channel.awaitFirstByte();
+  }
+
+  expectKeepAlive(withinMs: number): void {
+    this.keepAliveMs = withinMs;
   }
 
   send(message: string): boolean {
-    return this.#framed.write(message);
+    return this.#channel.write(message);
+  }
+
+  ping(): boolean {
+    return this.#channel.ping();
   }
 
   close(): void {
-    this.#framed.close();
+    this.#channel.close();
+  }
+
+  /** Ends the flow for a reason of its own. */
+  end(reason: StreamEnd): void {
+    this.#channel.close(reason);
   }
 
   onMessage(raw: string): void {
@@ -84,8 +113,8 @@ export class StreamFlow implements Flow, FramedSocketUser {
 
   onEnd(reason: StreamEnd): void {
     this.#owner.onEnd(this, reason);
-    const dependants = [...this.dependants];
-    this.dependants.clear();
+    const dependants = [...this.#dependants];
+    this.#dependants.clear();
     for (const dependant of dependants) dependant.onFlowClosed();
   }
 }

@@ -1,12 +1,19 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
 import type { ParseProblem } from '@rollcall/sip';
-import type { Endpoint, Flow } from '@rollcall/sip-transaction';
-import { hostPort, plainAddress } from './addresses.ts';
-import type { FrontCounters } from './counters.ts';
-import type { StreamEnd } from './framed-socket.ts';
-import type { NetLimits } from './limits.ts';
-import { StreamFlow, type StreamFlowOwner } from './stream-flow.ts';
-import type { TimerWheel } from './timer-wheel.ts';
+import type { ConnectOptions, Endpoint, Flow, SipFront } from '@rollcall/sip-transaction';
+import { hostPort } from './addresses.ts';
+import { advertisedFor } from './advertised.ts';
+import type { StreamEnd } from './channel.ts';
+import { FramedSocket } from './framed-socket.ts';
+import { checkSipServer } from './peer-identity.ts';
+import { FLOW_LETTERS, StreamFlow, type StreamFlowOwner } from './stream-flow.ts';
+import {
+  type Arrived,
+  type ListenerContext,
+  StreamListener,
+  type StreamTransport,
+} from './stream-listener.ts';
 
 /** What the front does with what comes over streams. */
 export interface StreamUser {
@@ -15,42 +22,46 @@ export interface StreamUser {
   onFlowClosed(flow: Flow): void;
 }
 
-export interface StreamTableOptions {
-  readonly limits: NetLimits;
-  readonly counters: FrontCounters;
-  readonly wheel: TimerWheel;
-  readonly now: () => number;
-  readonly user: StreamUser;
-  readonly onListenerError: (error: Error) => void;
+export interface StreamListenOptions {
+  readonly transport: StreamTransport;
+  readonly host: string;
+  readonly port: number;
+  readonly advertised?: Endpoint | undefined;
+  readonly advertisedIPv4?: Endpoint | undefined;
 }
 
-interface TcpListener {
-  readonly transport: 'tcp';
-  readonly server: Server;
-  readonly local: { readonly address: string; port: number };
-  readonly advertised: Endpoint;
-}
+type FlowCounts = Record<StreamTransport, number>;
 
 /** The stream listeners and the table of their flows, in bounds for all and for each address. */
 export class StreamTable implements StreamFlowOwner {
-  readonly #options: StreamTableOptions;
-  readonly #listeners: TcpListener[] = [];
+  readonly #context: ListenerContext;
+  readonly #user: StreamUser;
+  readonly #listeners: StreamListener[] = [];
   readonly #flows = new Map<string, StreamFlow>();
-  readonly #byRemote = new Map<string, StreamFlow>();
-  readonly #perAddress = new Map<string, number>();
+  /** Flows that `connect` gives out again (RFC 3261 §18.1.1). */
+  readonly #shared = new Map<string, StreamFlow>();
+  readonly #counts: FlowCounts = { tcp: 0, tls: 0, ws: 0, wss: 0 };
   #connectionNumber = 0;
   #stopped = false;
 
-  constructor(options: StreamTableOptions) {
-    this.#options = options;
+  constructor(context: ListenerContext, user: StreamUser) {
+    this.#context = context;
+    this.#user = user;
   }
 
   get size(): number {
     return this.#flows.size;
   }
 
-  get listeners(): readonly { transport: 'tcp'; local: Endpoint; advertised: Endpoint }[] {
-    return this.#listeners.map(({ transport, local, advertised }) => ({ transport, local, advertised }));
+  /** Flows by transport. */
+  get counts(): Readonly<FlowCounts> {
+    return this.#counts;
+  }
+
+  get listeners(): SipFront['listeners'] {
+    return this.#listeners.flatMap(({ transport, local, advertised: { any, ipv4 } }) =>
+      [any, ...(ipv4 === undefined ? [] : [ipv4])].map((advertised) => ({ transport, local, advertised })),
+    );
   }
 
   flow(id: string): Flow | undefined {
@@ -62,117 +73,172 @@ export class StreamTable implements StreamFlowOwner {
     return [...this.#flows.values()];
   }
 
-  /** Listens on TCP. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
-  async listen(host: string, port: number, advertised: Endpoint | undefined): Promise<void> {
-    const local = { address: host, port };
-    const server = createServer({ noDelay: true, keepAlive: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host, port }, () => {
-        server.off('error', reject);
-        resolve();
-      });
+  /** Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
+  async listen(options: StreamListenOptions): Promise<void> {
+    const { transport, host, port, advertised, advertisedIPv4 } = options;
+    const told = { ...(advertised === undefined ? undefined : { any: advertised }), ipv4: advertisedIPv4 };
+    const listener = new StreamListener(transport, host, port, told, this.#context, (arrived) => {
+      this.#arrived(arrived);
     });
-    server.on('error', this.#options.onListenerError);
-    const address = server.address();
-    if (address !== null && typeof address === 'object') local.port = address.port;
-    const listener: TcpListener = { transport: 'tcp', server, local, advertised: advertised ?? local };
-    server.on('connection', (socket) => {
-      this.#accept(socket, listener);
-    });
+    await listener.start();
     this.#listeners.push(listener);
   }
 
-  /** The connection to an address: an existing one (RFC 3261 §18.1.1), or a new one. Undefined when a limit refuses it. */
-  connect(remote: Endpoint): Flow | undefined {
-    const existing = this.#byRemote.get(hostPort(remote.address, remote.port));
+  reloadTls(): void {
+    for (const listener of this.#listeners) listener.reloadTls();
+  }
+
+  /**
+   * The connection to an address: an existing one (RFC 3261 §18.1.1), or a new one. Undefined when a limit refuses it, and
+   * for WebSockets, which only clients open (RFC 7118 §4.1).
+   */
+  connect(transport: StreamTransport, remote: Endpoint, options: ConnectOptions): Flow | undefined {
+    if (transport === 'ws' || transport === 'wss') return undefined;
+    const serverName = options.serverName ?? remote.address;
+    const key = shareKey(transport, remote, serverName);
+    const existing = this.#shared.get(key);
     if (existing !== undefined) return existing;
-    if (this.#stopped || !this.#admits(remote.address)) return undefined;
-    this.#options.counters.connectionsOpened += 1;
-    const listener = this.#listeners[0];
-    const local = listener?.local ?? { address: '0.0.0.0', port: 0 };
-    const socket = connect({ host: remote.address, port: remote.port });
-    return this.#add(socket, remote, local, listener?.advertised ?? local);
+    const { admission, counters } = this.#context;
+    if (this.#stopped || !admission.enter()) return undefined;
+    if (!admission.name(remote.address)) {
+      admission.leave(undefined);
+      return undefined;
+    }
+    counters.connectionsOpened += 1;
+    const socket = transport === 'tls' ? this.#connectTls(remote, serverName) : connect(target(remote));
+    socket.setKeepAlive(true, this.#context.limits.tcpKeepAliveMs);
+    const flow = this.#addOutbound(transport, socket, remote, key);
+    socket.setTimeout(this.#context.limits.connectMs, () => {
+      flow.end('not connected');
+    });
+    socket.once(transport === 'tls' ? 'secureConnect' : 'connect', () => {
+      socket.setTimeout(0);
+    });
+    return flow;
+  }
+
+  /** Asks silent flows for a sign of life and ends those that give none. To be called every few seconds. */
+  sweep(now: number): void {
+    const { pingMs, pongMs, idleMs } = this.#context.limits;
+    for (const flow of this.#flows.values()) {
+      const { receivedAt, pingedAt } = flow;
+      if (pingedAt > 0 && receivedAt < pingedAt) {
+        if (now - pingedAt >= pongMs) flow.end('keep-alive missed');
+        continue;
+      }
+      flow.pingedAt = 0;
+      const silentMs = now - receivedAt;
+      if (silentMs >= (flow.keepAliveMs ?? idleMs)) flow.end('keep-alive missed');
+      else if (silentMs >= pingMs && flow.ping()) flow.pingedAt = now;
+    }
   }
 
   stopAccepting(): void {
-    for (const { server } of this.#listeners) server.close();
+    for (const listener of this.#listeners) listener.stopAccepting();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    const closing = this.#listeners.map(
-      ({ server }) =>
-        new Promise<void>((resolve) => {
-          server.close(() => {
-            resolve();
-          });
-        }),
-    );
+    const closing = this.#listeners.map((listener) => listener.stop());
     for (const flow of [...this.#flows.values()]) flow.close();
     await Promise.all(closing);
   }
 
   onMessage(raw: string, flow: StreamFlow): void {
-    this.#options.user.onMessage(raw, flow);
+    this.#user.onMessage(raw, flow);
   }
 
   onPing(): void {
-    this.#options.counters.keepAlives += 1;
+    this.#context.counters.keepAlives += 1;
   }
 
   onFramingProblem(problem: ParseProblem, head: string, flow: StreamFlow): void {
-    this.#options.user.onFramingProblem(problem, head, flow);
+    this.#user.onFramingProblem(problem, head, flow);
   }
 
   onEnd(flow: StreamFlow, reason: StreamEnd): void {
-    const { counters } = this.#options;
     this.#flows.delete(flow.id);
-    const remote = hostPort(flow.remote.address, flow.remote.port);
-    if (this.#byRemote.get(remote) === flow) this.#byRemote.delete(remote);
-    const left = (this.#perAddress.get(flow.remote.address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(flow.remote.address, left);
-    else this.#perAddress.delete(flow.remote.address);
+    if (flow.shareKey !== undefined && this.#shared.get(flow.shareKey) === flow)
+      this.#shared.delete(flow.shareKey);
+    this.#counts[flow.transport as StreamTransport] -= 1;
+    this.#context.admission.leave(flow.remote.address);
+    this.#countEnd(reason);
+    this.#user.onFlowClosed(flow);
+  }
+
+  #countEnd(reason: StreamEnd): void {
+    const { counters } = this.#context;
     if (reason === 'idle') counters.closedIdle += 1;
     else if (reason === 'stalled') counters.closedStalled += 1;
     else if (reason === 'framing') counters.closedFraming += 1;
     else if (reason === 'slow reader') counters.closedSlow += 1;
-    this.#options.user.onFlowClosed(flow);
+    else if (reason === 'keep-alive missed') counters.closedSilent += 1;
+    else if (reason === 'not connected') counters.closedUnconnected += 1;
   }
 
-  #accept(socket: Socket, listener: TcpListener): void {
-    const address = plainAddress(socket.remoteAddress ?? '');
-    if (address === '' || this.#stopped || !this.#admits(address)) {
-      socket.destroy();
-      return;
-    }
-    this.#options.counters.connectionsAccepted += 1;
-    const remote = { address, port: socket.remotePort ?? 0 };
-    this.#add(socket, remote, listener.local, listener.advertised).awaitFirstByte();
+  #arrived({ transport, remote, local, advertised, certificateNames, carry }: Arrived): void {
+    this.#context.counters.connectionsAccepted += 1;
+    // A connection that a client has opened is used for requests to its very address too; over TLS its name is not known.
+    const key = transport === 'tcp' ? shareKey('tcp', remote, remote.address) : undefined;
+    const names = { id: this.#nextId(transport), transport, remote, local, advertised, certificateNames };
+    const flow = new StreamFlow(names, key, this, carry);
+    this.#add(flow);
+    flow.awaitFirstByte();
+    if (this.#stopped) flow.close();
   }
 
-  #admits(address: string): boolean {
-    const { limits, counters } = this.#options;
-    const fromThere = this.#perAddress.get(address) ?? 0;
-    if (this.#flows.size < limits.maxConnections && fromThere < limits.maxConnectionsPerAddress) return true;
-    counters.connectionsRefused += 1;
-    return false;
-  }
-
-  #add(socket: Socket, remote: Endpoint, local: Endpoint, advertised: Endpoint): StreamFlow {
-    this.#connectionNumber += 1;
-    const { limits, wheel, now } = this.#options;
-    const names = {
-      id: `t${this.#connectionNumber.toString(36)}`,
-      transport: 'tcp',
-      remote,
-      local,
-      advertised,
-    } as const;
-    const flow = new StreamFlow(names, socket, limits, wheel, now, this);
-    this.#flows.set(flow.id, flow);
-    this.#byRemote.set(hostPort(remote.address, remote.port), flow);
-    this.#perAddress.set(remote.address, (this.#perAddress.get(remote.address) ?? 0) + 1);
+  #addOutbound(transport: StreamTransport, socket: Socket, remote: Endpoint, key: string): StreamFlow {
+    const { limits, wheel, now } = this.#context;
+    const family = isIP(remote.address);
+    const reaches = ({ local }: StreamListener): boolean =>
+      isIP(local.address) === family || local.address === '::';
+    const listener =
+      this.#listeners.find((one) => one.transport === transport && reaches(one)) ??
+      this.#listeners.find((one) => one.transport === transport) ??
+      this.#listeners[0];
+    const local = listener?.local ?? { address: '0.0.0.0', port: 0 };
+    const advertised = listener === undefined ? local : advertisedFor(listener.advertised, remote.address);
+    const names = { id: this.#nextId(transport), transport, remote, local, advertised };
+    const flow = new StreamFlow(
+      names,
+      key,
+      this,
+      (user) => new FramedSocket(socket, limits, wheel, now, user),
+    );
+    this.#add(flow);
     return flow;
   }
+
+  #connectTls(remote: Endpoint, serverName: string): Socket {
+    const { tls } = this.#context;
+    const { cert, key } = tls?.defaults ?? {};
+    return tlsConnect({
+      ...target(remote),
+      // RFC 6066 §3: no address is a server name.
+      ...(isIP(serverName) === 0 ? { servername: serverName } : undefined),
+      ...(cert === undefined || key === undefined ? undefined : { cert, key }),
+      ...(tls?.serverAuthorities === undefined ? undefined : { ca: tls.serverAuthorities }),
+      checkServerIdentity: (_name, certificate) => checkSipServer(serverName, certificate),
+    });
+  }
+
+  #nextId(transport: StreamTransport): string {
+    this.#connectionNumber += 1;
+    return FLOW_LETTERS[transport] + this.#connectionNumber.toString(36);
+  }
+
+  #add(flow: StreamFlow): void {
+    this.#flows.set(flow.id, flow);
+    if (flow.shareKey !== undefined) this.#shared.set(flow.shareKey, flow);
+    this.#counts[flow.transport as StreamTransport] += 1;
+  }
 }
+
+const target = (remote: Endpoint): { host: string; port: number; noDelay: true } => ({
+  host: remote.address,
+  port: remote.port,
+  noDelay: true,
+});
+
+const shareKey = (transport: StreamTransport, remote: Endpoint, serverName: string): string =>
+  `${transport} ${hostPort(remote.address, remote.port)} ${serverName}`;

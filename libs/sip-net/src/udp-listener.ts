@@ -2,7 +2,9 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Endpoint, Flow } from '@rollcall/sip-transaction';
 import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
+import { type Advertised, advertisedFor } from './advertised.ts';
 import type { FrontCounters } from './counters.ts';
+import { answerBinding } from './stun.ts';
 import { openUdpSocket, sendDatagram } from './udp-sender.ts';
 
 const CR = 0x0d;
@@ -17,7 +19,8 @@ export interface UdpOptions {
   readonly index: number;
   readonly host: string;
   readonly port: number;
-  readonly advertised: Endpoint | undefined;
+  readonly advertised?: Endpoint | undefined;
+  readonly advertisedIPv4?: Endpoint | undefined;
   readonly counters: FrontCounters;
   onDatagram(raw: string, flow: Flow): void;
 }
@@ -26,7 +29,7 @@ export interface UdpOptions {
 export class UdpListener {
   readonly transport = 'udp' as const;
   local: Endpoint;
-  advertised: Endpoint;
+  advertised: Advertised;
   readonly index: number;
   readonly #options: UdpOptions;
   readonly #socket: Socket;
@@ -38,7 +41,7 @@ export class UdpListener {
     this.#options = options;
     this.index = options.index;
     this.local = { address: options.host, port: options.port };
-    this.advertised = options.advertised ?? this.local;
+    this.advertised = { any: options.advertised ?? this.local, ipv4: options.advertisedIPv4 };
     this.#isIPv6 = isIPv6(options.host);
     this.#socket = openUdpSocket(this.#isIPv6 ? 'udp6' : 'udp4');
   }
@@ -53,7 +56,7 @@ export class UdpListener {
       });
     });
     this.local = { address: this.#options.host, port: this.#socket.address().port };
-    this.advertised = this.#options.advertised ?? this.local;
+    this.advertised = { any: this.#options.advertised ?? this.local, ipv4: this.#options.advertisedIPv4 };
     this.open = true;
     this.#socket.on('error', () => {
       this.#options.counters.datagramsFailed += 1;
@@ -109,13 +112,25 @@ export class UdpListener {
         return;
       }
     } else if (first < LOWEST_SIP_OCTET) {
-      counters.notSip += 1;
+      this.#receiveStun(data, source);
       return;
     }
     this.#options.onDatagram(
       data.toString('latin1'),
       this.#flowFrom(plainAddress(source.address), source.port),
     );
+  }
+
+  /** RFC 5626 §8: STUN comes to the port of SIP, as the keep-alive of a UDP flow. */
+  #receiveStun(data: Buffer, source: RemoteInfo): void {
+    const { counters } = this.#options;
+    const reply = answerBinding(data, plainAddress(source.address), source.port);
+    if (reply === undefined) {
+      counters.notSip += 1;
+      return;
+    }
+    counters.stunAnswered += 1;
+    this.#socket.send(reply, source.port, source.address);
   }
 
   /** The flow of a peer; the same object as last time, for as long as nobody else needs its place. */
@@ -165,7 +180,7 @@ class UdpFlow implements Flow, Endpoint {
   }
 
   get advertised(): Endpoint {
-    return this.#listener.advertised;
+    return advertisedFor(this.#listener.advertised, this.address);
   }
 
   get open(): boolean {

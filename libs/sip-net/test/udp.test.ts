@@ -167,10 +167,10 @@ describe('RFC 3261 §17.2.3: clients of RFC 2543', () => {
 });
 
 describe('what is no request', () => {
-  it('stray responses, keep-alives and STUN get no answer and are counted', async () => {
+  it('stray responses, keep-alives and noise get no answer and are counted', async () => {
     phone.send('\r\n\r\n');
     phone.send('');
-    phone.send('\0\x01\0\0!\x12\xa4B0123456789ab');
+    phone.send('\x16\x03\x01 noise of another protocol');
     phone.send(
       message(
         'SIP/2.0 200 OK',

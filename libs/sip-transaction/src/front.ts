@@ -23,11 +23,19 @@ export interface Flow {
   readonly advertised: Endpoint;
   /** False once the connection is gone; a UDP flow stays open for ever. */
   readonly open: boolean;
-  /** DNS names that the peer's certificate proves, when it has shown one and it was verified (RFC 5922 §7.1). */
+  /**
+   * What the peer's certificate proves, when it has shown one and an authority of ours has signed it (RFC 5922 §7.1): DNS
+   * names in lower case and the hosts of `sip:` URIs; the common name only when there are none of these.
+   */
   readonly certificateNames?: readonly string[];
   /** Queues one whole message (octet string). False when the flow is gone or its queue is full. */
   send(message: string): boolean;
   close(reason: string): void;
+  /**
+   * The peer has been told to keep this flow alive (`Flow-Timer`, RFC 5626 §4.4): a stream that is silent for longer is
+   * closed. Flows without a connection have nothing to close.
+   */
+  expectKeepAlive?(withinMs: number): void;
 }
 
 /** Where an accepted request is answered: a server transaction of RFC 3261 §17.2, or a stateless stand-in. */
@@ -68,13 +76,18 @@ export interface FrontUser {
   onFlowClosed?(flow: Flow): void;
 }
 
+export interface ConnectOptions {
+  /** TLS: the name that the peer's certificate must be for (RFC 5922 §7.3); its address when unset. */
+  readonly serverName?: string;
+}
+
 /** The edge's view of a transport engine (`sip-net`, `sip-drachtio`). */
 export interface SipFront {
   start(user: FrontUser): Promise<void>;
   /** A live flow by its id; for UDP ids a flow is made for the address that the id names. */
   flow(id: string): Flow | undefined;
   /** A flow to an address outside: for streams an existing connection, or a new one. Undefined when a limit refuses it. */
-  connect(transport: TransportName, remote: Endpoint): Flow | undefined;
+  connect(transport: TransportName, remote: Endpoint, options?: ConnectOptions): Flow | undefined;
   /**
    * Starts a client transaction (§17.1). `message` is a whole request whose top Via the caller has made with
    * `branch`; retransmission, timers and matching are the front's.

@@ -73,7 +73,7 @@ const innerGlobals = [
   message: 'Protocol and domain code names no clock, process or logger (invariant 6).',
 }));
 
-const CORE = ['kernel', 'sip', 'sip-transaction', 'digest', 'location', 'registration', 'events'];
+const CORE = ['kernel', 'sip', 'sip-transaction', 'digest', 'location', 'registration', 'events', 'trace'];
 const core = CORE.map((name) => `libs/${name}/src/**/*.ts`);
 
 const layers = [

@@ -1,5 +1,5 @@
 import { epochMs } from '@rollcall/kernel';
-import { parseAor, type Aor, type Binding, type BindingId } from '@rollcall/location';
+import { DEFAULT_POLICY, parseAor, type Aor, type Binding, type BindingId } from '@rollcall/location';
 import { REGISTER_REFUSALS } from '@rollcall/registration';
 import {
   scenarioAnswer,
@@ -71,16 +71,10 @@ export class WireDriver implements ScenarioDriver {
         name,
         users.map((one) => ({ user: one?.user ?? '', password: PASSWORD })),
       );
-      const { min = 60, default: usual = 3600, max = 7200, contacts = 10 } = world.policy;
-      await store.users.domains.put({
-        name,
-        minExpires: min,
-        defaultExpires: usual,
-        maxExpires: max,
-        maxContacts: contacts,
-      });
+      await store.users.domains.put({ name, ...DEFAULT_POLICY, ...world.policy });
     }
     for (const aor of this.#aors) await this.#rewrite(aor, () => []);
+    for (const { alias, aor } of world.aliases) await this.#alias(readAor(aor), [readAor(alias)]);
     for (const { identity, aor } of world.grants)
       await store.users.grants.put(readAor(aor), readAor(identity));
     await sleep(SETTLE_MS);
@@ -122,6 +116,12 @@ export class WireDriver implements ScenarioDriver {
         })),
       );
     }
+  }
+
+  async #alias(aor: Aor, aliases: readonly Aor[]): Promise<void> {
+    const { users } = await this.system.store();
+    const user = await users.find(aor);
+    if (user !== undefined) await users.put({ ...user, aliases });
   }
 
   async #rewrite(aor: Aor, change: (bindings: readonly Binding[]) => readonly Binding[]): Promise<void> {
@@ -180,6 +180,7 @@ export class WireDriver implements ScenarioDriver {
     const { users } = await this.system.store();
     for (const { identity, aor } of this.#world?.grants ?? [])
       await users.grants.remove(readAor(aor), readAor(identity));
+    for (const { aor } of this.#world?.aliases ?? []) await this.#alias(readAor(aor), []);
     for (const phone of this.#phones.values()) phone.close();
     this.#phones.clear();
   }

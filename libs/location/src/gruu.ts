@@ -123,9 +123,8 @@ export function gruuGeneration(bindings: readonly Binding[]): number {
 }
 
 /** True when two instance ids are of one device: URNs are equal whatever their case (RFC 5626 §4.1, RFC 4122 §3). */
-export function sameInstance(one: string, other: string): boolean {
-  return one === other || bare(one).toLowerCase() === bare(other).toLowerCase();
-}
+export const sameInstance = (one: string, other: string): boolean =>
+  one === other || (one.length === other.length && one.toLowerCase() === other.toLowerCase());
 
 function resolvePublic(uri: SipUri, named: string, options: AorOptions): ResolvedGruu | undefined {
   const aor = canonicalAor(uri, options);
@@ -136,7 +135,7 @@ function resolvePublic(uri: SipUri, named: string, options: AorOptions): Resolve
     aor: aor.value,
     select: (bindings) =>
       latestFirst(
-        bindings.filter((one) => one.instance !== undefined && sameInstance(one.instance, instance)),
+        bindings.filter((one) => one.instance !== undefined && sameInstance(bare(one.instance), instance)),
       ),
   };
 }

@@ -22,10 +22,10 @@ export const PATH_MODES = ['off', 'lazy', 'strict'] as const;
 export type PathMode = (typeof PATH_MODES)[number];
 
 /**
- * RFC 5626 §6. `off`: reg-id tells flows apart, but nothing is promised. `on`: `Require: outbound`, Flow-Timer, 439. `required`:
- * besides, a registration without it is refused with 421.
+ * RFC 5626 §6. `ignored`: reg-id tells flows apart, but nothing is promised. `supported`: `Require: outbound`, Flow-Timer, 439.
+ * `required`: besides, a registration without it is refused with 421.
  */
-export const OUTBOUND_MODES = ['off', 'on', 'required'] as const;
+export const OUTBOUND_MODES = ['ignored', 'supported', 'required'] as const;
 export type OutboundMode = (typeof OUTBOUND_MODES)[number];
 
 /** Who may watch the presence of a user who has no rules of their own. */
@@ -82,7 +82,7 @@ export const DEFAULT_POLICY: Policy = {
   onLimit: 'reject',
   thirdParty: true,
   path: 'lazy',
-  outbound: 'off',
+  outbound: 'ignored',
   flowTimer: STREAM_FLOW_TIMER,
   gruu: true,
 };

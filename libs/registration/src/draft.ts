@@ -10,12 +10,14 @@ export interface Draft {
   readonly changes: readonly BindingChange[];
   /** RFC 5626 was applied. */
   readonly outbound: boolean;
+  readonly pushServices: readonly string[];
 }
 
 /** Every Contact of the request is already as this very request made it. */
 export interface Repeated {
   readonly kind: 'repeated';
   readonly outbound: boolean;
+  readonly pushServices: readonly string[];
 }
 
 /** RFC 3261 §10.3 steps 6 and 7: under one Call-ID only a higher CSeq changes a binding. */

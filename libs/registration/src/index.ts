@@ -4,7 +4,7 @@ export * from './decide-expiry.ts';
 export * from './decide-register.ts';
 export * from './expiry.ts';
 export * from './liveness.ts';
-export * from './policy.ts';
 export * from './read-register.ts';
+export * from './reachable.ts';
 export * from './refusals.ts';
 export * from './render-reply.ts';

@@ -1,3 +1,4 @@
+import { sameInstance } from '@rollcall/location';
 import type { Binding } from '@rollcall/location';
 import { parseUri, uriEquals } from '@rollcall/sip';
 import type { ContactIntent } from './read-register.ts';
@@ -9,18 +10,18 @@ import type { ContactIntent } from './read-register.ts';
  * instance and reg-id (RFC 5626 §6), also when the device has come back from another address. A device without outbound
  * that names its instance is held to the same rule, so that a phone on a new port replaces its old binding instead of
  * leaving it to ring nobody. Two exceptions keep that harmless: a removal is by URI, because phones remove an old address
- * of theirs beside the new one; and one request never replaces by instance what it has itself put in place.
+ * of theirs beside the new one; and one request never replaces by instance what it has itself put in place. `byFlow`: RFC 5626 §6
+ * applies, so that the URI of a Contact with a reg-id is not used for comparison, be it a removal or not.
  */
 export function matchBinding(
   bindings: readonly Binding[],
   contact: ContactIntent,
   removal: boolean,
-  outbound: boolean,
+  byFlow: boolean,
   touched: readonly string[],
 ): number {
   const byInstance = contact.instance === undefined ? -1 : instanceIndex(bindings, contact, touched);
-  // RFC 5626 §6: under outbound the URI is not used for comparison.
-  if (outbound && contact.regId !== undefined) return byInstance;
+  if (byFlow && contact.regId !== undefined) return byInstance;
   const byUri = uriIndex(bindings, contact);
   return byUri >= 0 || removal ? byUri : byInstance;
 }
@@ -30,9 +31,11 @@ function instanceIndex(
   contact: ContactIntent,
   touched: readonly string[],
 ): number {
+  const { instance = '' } = contact;
   return bindings.findIndex(
     (binding) =>
-      binding.instance === contact.instance &&
+      binding.instance !== undefined &&
+      sameInstance(binding.instance, instance) &&
       binding.regId === contact.regId &&
       !touched.includes(binding.id),
   );

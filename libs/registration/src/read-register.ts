@@ -49,6 +49,10 @@ export interface RegisterIntent {
   readonly outboundHop: boolean;
   readonly supportsPath: boolean;
   readonly supportsOutbound: boolean;
+  /** The device asks for GRUUs (RFC 5627 §4.1). */
+  readonly supportsGruu: boolean;
+  /** A proxy before us has said that it will push (RFC 8599 §5.6.1.1): then it is not our matter. */
+  readonly pushElsewhere: boolean;
   readonly userAgent: string | undefined;
   /** Where the device is, as in `Binding.source`. */
   readonly source: string | undefined;
@@ -92,6 +96,8 @@ export function readRegister(request: SipRequest, domains: DomainNames): Read<Re
     outboundHop: hasOb(paths.value[0]),
     supportsPath: supported.includes('path'),
     supportsOutbound: supported.includes('outbound'),
+    supportsGruu: supported.includes('gruu'),
+    pushElsewhere: request.has('feature-caps') && request.headers('feature-caps').some(namesPush),
     userAgent: request.header('user-agent')?.slice(0, MAX_USER_AGENT),
     source: readSource(request),
   });
@@ -101,6 +107,7 @@ const NO_PATHS = ok<readonly NameAddr[]>([]);
 const NO_OPTIONS: readonly string[] = [];
 /** The User-Agent is kept for people to read; this much of it tells the device. */
 const MAX_USER_AGENT = 128;
+const namesPush = (caps: string): boolean => /\+sip\.pns\s*=/i.test(caps);
 const pathText = (path: NameAddr): string => path.text;
 
 function malformed(problem: ParseProblem): { readonly ok: false; readonly error: Refusal } {
@@ -188,13 +195,20 @@ function contactIntent(contact: Contact, header: number | undefined): ContactInt
   return {
     uri: contact.uri,
     contact: contact.uriText,
-    params: contact.paramsText,
+    params: named === undefined ? contact.paramsText : ownParams(contact),
     q: contact.q,
     instance,
     regId,
     expires,
   };
 }
+
+/** RFC 5627 §5.1: GRUUs that a device names are ignored; they are ours to give. */
+function ownParams({ params, paramsText }: Contact): string {
+  return params.has('pub-gruu') || params.has('temp-gruu') ? paramsText.replace(GRUU_PARAM, '') : paramsText;
+}
+
+const GRUU_PARAM = /\s*;\s*(?:pub|temp)-gruu\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^;]*))?/gi;
 
 /** RFC 5626 §10: reg-id is 1*DIGIT from 1 to 2^31 - 1; anything else is ignored as unknown. */
 function readRegId(text: string | undefined): number | undefined {

@@ -23,12 +23,16 @@ export const REGISTER_REFUSALS = {
   'no-identity': { status: 403, phrase: 'Forbidden', rfc: 'RFC 3261 §10.3 step 3' },
   'not-allowed': { status: 403, phrase: 'Forbidden', rfc: 'RFC 3261 §10.3 step 4' },
   'foreign-domain': { status: 403, phrase: 'Domain Not Served Here', rfc: 'RFC 3261 §10.3 step 1' },
+  'transport-not-allowed': { status: 403, phrase: 'Transport Not Allowed', rfc: 'local policy' },
+  'contact-loops': { status: 403, phrase: 'Contact Leads Back Here', rfc: 'RFC 5627 §5.1' },
+  'contact-scheme': { status: 403, phrase: 'Contact Of A Device Is A SIP URI', rfc: 'RFC 5627 §5.1' },
   'too-many-contacts': { status: 403, phrase: 'Too Many Contacts', rfc: 'local policy', byState: true },
   'unknown-aor': { status: 404, phrase: 'Not Found', rfc: 'RFC 3261 §10.3 step 5' },
   'aor-outside-domain': { status: 404, phrase: 'Not Found', rfc: 'RFC 3261 §10.3 step 5' },
   'wrong-method': { status: 405, phrase: 'Method Not Allowed', rfc: 'RFC 3261 §8.2.1' },
   'uri-scheme': { status: 416, phrase: 'Unsupported URI Scheme', rfc: 'RFC 3261 §8.2.2.1' },
   'bad-extension': { status: 420, phrase: 'Bad Extension', rfc: 'RFC 3261 §8.2.2.3' },
+  'outbound-required': { status: 421, phrase: 'Extension Required', rfc: 'RFC 3261 §21.4.16, RFC 5626 §6' },
   'interval-too-brief': { status: 423, phrase: 'Interval Too Brief', rfc: 'RFC 3261 §10.3 step 7' },
   'no-outbound-hop': { status: 439, phrase: 'First Hop Lacks Outbound Support', rfc: 'RFC 5626 §11.6' },
   'stale-cseq': {
@@ -40,6 +44,11 @@ export const REGISTER_REFUSALS = {
   contended: { status: 500, phrase: 'Server Internal Error', rfc: 'RFC 3261 §10.3 step 7', later: true },
   fault: { status: 500, phrase: 'Server Internal Error', rfc: 'RFC 3261 §21.5.1' },
   'store-unavailable': { status: 503, phrase: 'Service Unavailable', rfc: 'RFC 3261 §21.5.4', later: true },
+  'push-unsupported': {
+    status: 555,
+    phrase: 'Push Notification Service Not Supported',
+    rfc: 'RFC 8599 §8.1',
+  },
   overloaded: { status: 503, phrase: 'Service Unavailable', rfc: 'RFC 3261 §21.5.4', later: true },
 } as const satisfies Record<string, RefusalRow>;
 

@@ -1,15 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { epochMs, seconds } from '@rollcall/kernel';
-import type { Binding, LocationSnapshot } from '@rollcall/location';
-import { decideExpiry, decideRegister, DEFAULT_POLICY, grantExpiry } from '../src/index.ts';
-import type { Decision, RegistrationPolicy } from '../src/index.ts';
+import { epochMs } from '@rollcall/kernel';
+import { DEFAULT_POLICY } from '@rollcall/location';
+import type { Binding, LocationSnapshot, Policy } from '@rollcall/location';
+import { decideExpiry, decideRegister, grantExpiry } from '../src/index.ts';
+import type { Decision } from '../src/index.ts';
 import { intentOf, NO_RECORD, NOW } from './support.ts';
 
 const decide = (
   lines: readonly string[],
   snapshot: LocationSnapshot = NO_RECORD,
-  policy: RegistrationPolicy = DEFAULT_POLICY,
+  policy: Policy = DEFAULT_POLICY,
   now = NOW,
   cseq = 1,
 ): Decision => decideRegister(intentOf(lines, cseq), snapshot, policy, now);
@@ -111,11 +112,9 @@ describe('the same request once more', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(contact, { minLength: 1, maxLength: 4, selector: ({ host }) => host }),
-        fc.boolean(),
-        (contacts, spread) => {
-          const policy = spread
-            ? { ...DEFAULT_POLICY, spread: (granted: number, key: string) => granted - (key.length % 7) }
-            : DEFAULT_POLICY;
+        fc.constantFrom(0, 10, 50),
+        (contacts, expiresJitter) => {
+          const policy = { ...DEFAULT_POLICY, expiresJitter };
           const lines = contacts.map(
             ({ host, expires, q }) => `Contact: <sip:a@10.0.0.${host.toString()}>${q}${expires}`,
           );
@@ -136,7 +135,7 @@ describe('B08 B09 B10 B11 the interval that is granted (RFC 3261 §10.3 step 7)'
     const numbers = fc.integer({ min: 1, max: 100_000 });
     fc.assert(
       fc.property(fc.option(fc.nat(2 ** 32 - 1), { nil: undefined }), numbers, numbers, (asked, min, max) => {
-        const policy = { ...DEFAULT_POLICY, minExpires: seconds(min), maxExpires: seconds(max) };
+        const policy = { ...DEFAULT_POLICY, minExpires: min, maxExpires: max };
         const granted = grantExpiry(asked, '', policy);
         if (granted.ok) {
           expect(granted.value).toBe(Math.min(asked ?? policy.defaultExpires, max));
@@ -149,16 +148,31 @@ describe('B08 B09 B10 B11 the interval that is granted (RFC 3261 §10.3 step 7)'
     );
   });
 
-  test('a spread never lengthens and never removes', () => {
-    for (const spread of [() => 0, () => -5, () => 1e9, (granted: number) => granted * 0.9]) {
-      const granted = grantExpiry(600, 'c1 1', { ...DEFAULT_POLICY, spread });
-      expect(granted.ok && granted.value >= 1 && granted.value <= 600).toBe(true);
+  test('B08 jitter shortens by its percentage at most, evenly, the same for the same request, never below the minimum', () => {
+    const policy = { ...DEFAULT_POLICY, expiresJitter: 20 };
+    const grant = (asked: number, key: string): number => {
+      const granted = grantExpiry(asked, key, policy);
+      if (!granted.ok) throw new Error(granted.error.detail);
+      return granted.value;
+    };
+    const seen = Array.from({ length: 2000 }, (_, n) =>
+      grant(1000, `call-${(n % 50).toString()}@host ${n.toString()}`),
+    );
+    expect(Math.min(...seen)).toBeGreaterThanOrEqual(800);
+    expect(Math.max(...seen)).toBeLessThanOrEqual(1000);
+    for (let from = 800; from < 1000; from += 50) {
+      const share = seen.filter((one) => one >= from && one < from + 50).length / seen.length;
+      expect(share).toBeGreaterThan(0.2);
+      expect(share).toBeLessThan(0.3);
     }
+    expect(grant(1000, 'c1 1')).toBe(grant(1000, 'c1 1'));
+    expect(grant(60, 'c1 1')).toBe(60);
+    expect(Math.min(...seen.map((_, n) => grant(70, `c ${n.toString()}`)))).toBe(60);
   });
 });
 
 describe('RFC 5626 where it is switched on', () => {
-  const policy = { ...DEFAULT_POLICY, outbound: true };
+  const policy: Policy = { ...DEFAULT_POLICY, outbound: 'supported' };
   const contact = 'Contact: <sip:a@10.0.0.1>;+sip.instance="<urn:uuid:1>";reg-id=1';
   const ob = 'Path: <sip:t@192.0.2.250;lr;ob>';
 

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_POLICY } from '@rollcall/location';
+import type { Aor } from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { SipResponse } from '@rollcall/sip';
 import {
   decideRegister,
-  DEFAULT_POLICY,
   isAssertedOwner,
   readRegister,
   REGISTER_REFUSALS,
@@ -13,6 +14,13 @@ import {
 } from '../src/index.ts';
 import type { RefusalLabel } from '../src/index.ts';
 import { domains, intentOf, NO_RECORD, NOW, parseRequest, registerText } from './support.ts';
+
+const TERMS = {
+  aor: 'sip:alice@example.test' as Aor,
+  policy: DEFAULT_POLICY,
+  gruus: undefined,
+  source: undefined,
+};
 
 const parseAnswer = (text: string): SipResponse => {
   const parsed = parseMessage(text);
@@ -43,13 +51,13 @@ describe('the 200 (RFC 3261 §10.3 step 8)', () => {
     const request = parseRequest(registerText(lines));
     const decision = decideRegister(intentOf(lines), NO_RECORD, DEFAULT_POLICY, NOW);
     if (decision.kind !== 'changed') throw new Error(decision.kind);
-    const text = renderAccepted(request, decision, NOW);
+    const text = renderAccepted(request, decision, NOW, TERMS);
     const answer = parseAnswer(text);
     expect(answer.header('date')).toBe('Tue, 14 Nov 2023 22:13:20 GMT');
     expect(answer.headers('contact')).toHaveLength(10);
     expect(answer.headers('contact')[7]).toBe('<sip:a@10.0.0.7>;q=0.7;expires=3600');
     expect(answer.headers('via')).toEqual(request.headers('via'));
-    expect(renderAccepted(request, decision, NOW)).toBe(text);
+    expect(renderAccepted(request, decision, NOW, TERMS)).toBe(text);
   });
 
   test('the To-tag is the same on every replica, and another for another request', () => {
@@ -102,7 +110,7 @@ describe('P1-P21 REGISTERs of real phones', () => {
       );
       return;
     }
-    const answer = parseAnswer(renderAccepted(parsed.value, decision, NOW));
+    const answer = parseAnswer(renderAccepted(parsed.value, decision, NOW, TERMS));
     expect(answer.headers('contact')).toHaveLength(decision.bindings.length);
     const listed = answer.contacts();
     expect(listed.ok).toBe(true);

@@ -1,9 +1,8 @@
 import { redisAddress } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
-import { seconds } from '@rollcall/kernel';
-import { DEFAULT_POLICY } from '@rollcall/registration';
-import type { RegistrationPolicy } from '@rollcall/registration';
+import { DEFAULT_POLICY, Gruus } from '@rollcall/location';
+import type { Policy } from '@rollcall/location';
 import { createInnerServer } from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
 import { connectStore } from '@rollcall/store-redis';
@@ -90,6 +89,8 @@ class RunningRegistrar {
       domains,
       authorizer: new Authorizer(store.users, domains),
       audit: store.audit,
+      edges: store.edges,
+      gruus: new Gruus(this.#config.secret),
       memory: this.#memory,
       counters: this.#counters,
       log: this.#log,
@@ -203,14 +204,14 @@ class RunningRegistrar {
   }
 }
 
-function usualPolicy(config: RegistrarConfig): RegistrationPolicy {
+function usualPolicy(config: RegistrarConfig): Policy {
+  const { minExpires, defaultExpires, maxExpires, expiresJitter, maxContacts, onLimit } = config;
+  const { path, outbound, flowTimer, gruu, serviceRoute, push } = config;
   return {
     ...DEFAULT_POLICY,
-    minExpires: seconds(config.minExpires),
-    defaultExpires: seconds(config.defaultExpires),
-    maxExpires: seconds(config.maxExpires),
-    maxBindings: config.maxContacts,
-    outbound: config.outbound,
-    strictPath: config.strictPath,
+    ...{ minExpires, defaultExpires, maxExpires, expiresJitter, maxContacts, onLimit },
+    ...{ path, outbound, flowTimer, gruu },
+    ...(serviceRoute.length === 0 ? {} : { serviceRoute }),
+    ...(push.length === 0 ? {} : { push }),
   };
 }

@@ -1,14 +1,19 @@
-import { seconds } from '@rollcall/kernel';
-import type { Domain, Domains } from '@rollcall/location';
-import type { DomainNames, RegistrationPolicy } from '@rollcall/registration';
+import { BoundedMap } from '@rollcall/kernel';
+import { effectivePolicy } from '@rollcall/location';
+import type { Domain, Domains, Policy, PolicySettings } from '@rollcall/location';
+import type { DomainNames } from '@rollcall/registration';
 import type { RegistrarLog } from './ports.ts';
 
 const RETRY_MS = 1000;
+/** Policies of users that are kept: they come as text with their requests, and mostly the same ones. */
+const KEPT_POLICIES = 4096;
 
 /** The domains that are ours, by every name that they have, with the policy of each; read again when one changes. */
 export class DomainTable implements DomainNames {
   #canonical = new Map<string, string>();
-  #policies = new Map<string, RegistrationPolicy>();
+  #policies = new Map<string, Policy>();
+  #settings = new Map<string, Domain>();
+  readonly #ofUsers = new BoundedMap<string, Policy>(KEPT_POLICIES);
   #aliases = new Map<string, string>();
   #ready = false;
   #stopped = false;
@@ -20,7 +25,7 @@ export class DomainTable implements DomainNames {
 
   constructor(
     private readonly source: Pick<Domains, 'list' | 'onChange'>,
-    private readonly usual: RegistrationPolicy,
+    private readonly usual: Policy,
     private readonly log: RegistrarLog,
   ) {}
 
@@ -38,8 +43,28 @@ export class DomainTable implements DomainNames {
   }
 
   /** The policy of a domain by its canonical name. */
-  policy(domain: string): RegistrationPolicy {
+  policy(domain: string): Policy {
     return this.#policies.get(domain) ?? this.usual;
+  }
+
+  /** The policy of a user of a domain who has settings of their own. */
+  userPolicy(domain: string, settings: PolicySettings): Policy {
+    return effectivePolicy(this.usual, this.#settings.get(domain), settings);
+  }
+
+  /** The same for settings as JSON, as the edge hands them on; the domain's own when they cannot be read. */
+  policyFrom(domain: string, text: string): Policy {
+    const key = `${domain} ${text}`;
+    const known = this.#ofUsers.peek(key);
+    if (known !== undefined) return known;
+    const settings = readSettings(text);
+    if (settings === undefined) {
+      this.log.warn({ domain, text }, "a user's policy cannot be read, the domain's holds");
+      return this.policy(domain);
+    }
+    const policy = this.userPolicy(domain, settings);
+    this.#ofUsers.set(key, policy);
+    return policy;
   }
 
   start(): void {
@@ -79,7 +104,8 @@ export class DomainTable implements DomainNames {
 
   #replace(domains: readonly Domain[]): void {
     const canonical = new Map<string, string>();
-    const policies = new Map<string, RegistrationPolicy>();
+    const policies = new Map<string, Policy>();
+    const settings = new Map<string, Domain>();
     const aliases = new Map<string, string>();
     for (const domain of domains) {
       for (const alias of domain.aliases ?? []) {
@@ -87,24 +113,22 @@ export class DomainTable implements DomainNames {
         canonical.set(alias.toLowerCase(), domain.name);
       }
       canonical.set(domain.name.toLowerCase(), domain.name);
-      policies.set(domain.name, domainPolicy(domain, this.usual));
+      policies.set(domain.name, effectivePolicy(this.usual, domain));
+      settings.set(domain.name, domain);
     }
     this.#canonical = canonical;
     this.#policies = policies;
+    this.#settings = settings;
+    this.#ofUsers.clear();
     this.#aliases = aliases;
   }
 }
 
-function domainPolicy(domain: Domain, usual: RegistrationPolicy): RegistrationPolicy {
-  const minExpires = domain.minExpires ?? usual.minExpires;
-  const maxExpires = Math.max(minExpires, domain.maxExpires ?? usual.maxExpires);
-  const asked = domain.defaultExpires ?? usual.defaultExpires;
-  return {
-    ...usual,
-    minExpires: seconds(minExpires),
-    maxExpires: seconds(maxExpires),
-    // Set apart from each other, the three may contradict; the default then gives way.
-    defaultExpires: seconds(Math.min(maxExpires, Math.max(minExpires, asked))),
-    maxBindings: domain.maxContacts ?? usual.maxBindings,
-  };
+function readSettings(text: string): PolicySettings | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }

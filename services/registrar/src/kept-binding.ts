@@ -22,6 +22,8 @@ export class KeptBinding {
   #path: readonly string[] = NO_PATH;
   #userAgent: string | undefined;
   #source: string | undefined;
+  #gruu: Binding['gruu'];
+  #reachability: Binding['reachability'];
   #registeredAt = NaN;
   #refreshedAt = NaN;
   #expiresAt = NaN;
@@ -36,6 +38,8 @@ export class KeptBinding {
     if (this.#instance !== instance) this.#instance = instance && flatten(instance);
     if (this.#userAgent !== userAgent) this.#userAgent = userAgent && flatten(userAgent);
     if (this.#source !== source) this.#source = source && flatten(source);
+    this.#gruu = binding.gruu;
+    this.#reachability = binding.reachability;
     this.#q = binding.q ?? NONE;
     this.#regId = binding.regId ?? NONE;
     this.#cseq = binding.cseq;
@@ -62,6 +66,8 @@ export class KeptBinding {
     if (this.#regId !== NONE) binding.regId = this.#regId;
     if (this.#userAgent !== undefined) binding.userAgent = this.#userAgent;
     if (this.#source !== undefined) binding.source = this.#source;
+    if (this.#gruu !== undefined) binding.gruu = this.#gruu;
+    if (this.#reachability !== undefined) binding.reachability = this.#reachability;
     return binding;
   }
 }

@@ -1,7 +1,7 @@
 import { assertNever } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
-import type { CommitOutcome, LocationSnapshot, StoreClock } from '@rollcall/location';
+import type { CommitOutcome, Gruus, LocationSnapshot, Policy, StoreClock } from '@rollcall/location';
 import {
   decideRegister,
   isAssertedOwner,
@@ -10,8 +10,9 @@ import {
   refuse,
   renderAccepted,
   renderRefusal,
+  unreachableUnder,
 } from '@rollcall/registration';
-import type { Accepted, Decision, Refusal } from '@rollcall/registration';
+import type { Accepted, Decision, Refusal, RegisterIntent } from '@rollcall/registration';
 import { checkRequest } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
 import type { Authorizer } from './authorizer.ts';
@@ -19,7 +20,7 @@ import { countChanges } from './counters.ts';
 import type { OutcomeLabel, RegistrarCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
 import { JobLines } from './job-lines.ts';
-import type { RegistrarAudit, RegistrarLocation, RegistrarLog } from './ports.ts';
+import type { RegistrarAudit, RegistrarEdges, RegistrarLocation, RegistrarLog } from './ports.ts';
 import { RegisterJob } from './register-job.ts';
 import type { SnapshotMemory } from './snapshot-memory.ts';
 
@@ -29,6 +30,8 @@ export interface RegisterHandlerParts {
   readonly domains: DomainTable;
   readonly authorizer: Authorizer;
   readonly audit: RegistrarAudit;
+  readonly edges: RegistrarEdges;
+  readonly gruus: Gruus;
   readonly memory: SnapshotMemory;
   readonly counters: RegistrarCounters;
   readonly log: RegistrarLog;
@@ -92,17 +95,29 @@ export class RegisterHandler {
       this.#refuse(request, reply, intent.error);
       return;
     }
-    const job = new RegisterJob(request, reply, intent.value, domains.policy(intent.value.domain), trace);
+    const job = new RegisterJob(request, reply, intent.value, this.#policy(request, intent.value), trace);
     this.#inFlight += 1;
     if (isAssertedOwner(request, intent.value.aor)) this.#enqueue(job);
     else void this.#authorize(job);
+  }
+
+  /** That of the domain, or what the edge says of the user who asks; of another user it counts for nothing. */
+  #policy(request: SipRequest, intent: RegisterIntent): Policy {
+    const { domains } = this.#parts;
+    const settings = request.header(POLICY_HEADER);
+    return settings === undefined
+      ? domains.policy(intent.domain)
+      : domains.policyFrom(intent.domain, settings);
   }
 
   async #authorize(job: RegisterJob): Promise<void> {
     try {
       const verdict = await this.#parts.authorizer.authorize(job.request, job.intent);
       if (verdict.ok) {
-        job.thirdParty = verdict.value;
+        const { aor, thirdParty, policy } = verdict.value;
+        job.thirdParty = thirdParty;
+        if (policy !== undefined) job.policy = policy;
+        if (aor !== job.intent.aor) job.intent = { ...job.intent, aor };
         this.#enqueue(job);
       } else {
         this.#inFlight -= 1;
@@ -141,12 +156,25 @@ export class RegisterHandler {
     );
   }
 
+  /** Which bindings lead nowhere is asked for only when that decides (B19). */
+  #askEdges(job: RegisterJob): void {
+    this.#parts.edges.list().then(
+      (leases) => {
+        job.isUnreachable = unreachableUnder(leases);
+        this.#readAndTry(job);
+      },
+      (error: unknown) => {
+        this.#end(job, this.#failure(error));
+      },
+    );
+  }
+
   /** `certain`: the snapshot is what the store said, not what was remembered. */
   #try(job: RegisterJob, snapshot: LocationSnapshot, certain: boolean): void {
     const now = this.#parts.clock.now();
     let decision: Decision;
     try {
-      decision = decideRegister(job.intent, snapshot, job.policy, now);
+      decision = decideRegister(job.intent, snapshot, job.policy, now, job.isUnreachable);
     } catch (error) {
       this.#end(job, this.#failure(error));
       return;
@@ -157,6 +185,7 @@ export class RegisterHandler {
         return;
       case 'refused':
         if (!certain && refusalRow(decision.refusal.label).byState === true) this.#readAndTry(job);
+        else if (asksEdges(job, decision.refusal)) this.#askEdges(job);
         else this.#end(job, decision.refusal);
         return;
       case 'unchanged':
@@ -222,7 +251,10 @@ export class RegisterHandler {
   #accept(job: RegisterJob, accepted: Accepted, now: EpochMs, outcome: OutcomeLabel): void {
     this.#leave(job);
     this.#note(job.request, outcome, 200);
-    job.reply(renderAccepted(job.request, accepted, now));
+    const { intent, policy } = job;
+    const gruus = intent.supportsGruu && policy.gruu ? this.#parts.gruus : undefined;
+    const terms = { aor: intent.aor, policy, gruus, source: intent.source };
+    job.reply(renderAccepted(job.request, accepted, now, terms));
   }
 
   #end(job: RegisterJob, refusal: Refusal): void {
@@ -266,4 +298,11 @@ export class RegisterHandler {
   }
 }
 
+/** The settings of the user who asks, as JSON; the edge removes it from requests of phones. */
+const POLICY_HEADER = 'x-rollcall-policy';
 const STREAM = { stream: true };
+
+const asksEdges = (job: RegisterJob, refusal: Refusal): boolean =>
+  refusal.label === 'too-many-contacts' &&
+  job.policy.onLimit === 'evict-unreachable' &&
+  job.isUnreachable === undefined;

@@ -1,5 +1,6 @@
 import type {
   AuditLog,
+  EdgeLeases,
   Grants,
   LocationCommitter,
   LocationReader,
@@ -14,6 +15,9 @@ export type RegistrarLocation = LocationReader & LocationWriter & LocationCommit
 export interface RegistrarUsers extends Pick<UserReader, 'find'> {
   readonly grants: Pick<Grants, 'get'>;
 }
+
+/** Which edges live: asked only where a policy evicts bindings that lead nowhere. */
+export type RegistrarEdges = Pick<EdgeLeases, 'list'>;
 
 export type RegistrarAudit = Pick<AuditLog, 'append'>;
 

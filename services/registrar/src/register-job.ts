@@ -1,4 +1,5 @@
-import type { RegisterIntent, RegistrationPolicy } from '@rollcall/registration';
+import type { Policy } from '@rollcall/location';
+import type { IsUnreachable, RegisterIntent } from '@rollcall/registration';
 import type { SipRequest } from '@rollcall/sip';
 
 /** A REGISTER on its way through the registrar. */
@@ -14,12 +15,14 @@ export class RegisterJob {
   conflicts = 0;
   /** The identity that acts under a grant; undefined for the owner. */
   thirdParty: string | undefined = undefined;
+  /** Which bindings lead nowhere, once the edges have been asked. */
+  isUnreachable: IsUnreachable | undefined = undefined;
 
   constructor(
     readonly request: SipRequest,
     readonly reply: (message: string) => void,
-    readonly intent: RegisterIntent,
-    readonly policy: RegistrationPolicy,
+    public intent: RegisterIntent,
+    public policy: Policy,
     readonly trace: string | undefined,
   ) {}
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Aor } from '@rollcall/location';
-import { DEFAULT_POLICY } from '@rollcall/registration';
+import { DEFAULT_POLICY } from '@rollcall/location';
 import type { RegisterIntent } from '@rollcall/registration';
 import { parseMessage } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';

@@ -22,7 +22,13 @@ class RegistrarProcess {
   constructor(env: Readonly<Record<string, string>>) {
     this.#child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@rollcall/source', MAIN], {
       cwd: ROOT,
-      env: { PATH: process.env['PATH'] ?? '', ROLLCALL_INNER_PORT: '0', ROLLCALL_HTTP_PORT: '0', ...env },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        ROLLCALL_SECRET: 'a secret of the process tests',
+        ROLLCALL_INNER_PORT: '0',
+        ROLLCALL_HTTP_PORT: '0',
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.on('data', (chunk: Buffer) => (this.out += chunk.toString()));

@@ -1,7 +1,8 @@
-import { epochMs, seconds } from '@rollcall/kernel';
+import { epochMs } from '@rollcall/kernel';
+import { DEFAULT_POLICY, effectivePolicy } from '@rollcall/location';
 import type { BindingId } from '@rollcall/location';
-import { DEFAULT_POLICY, REGISTER_REFUSALS, remaining } from '@rollcall/registration';
-import { scenarioAnswer, writeRegister } from '@rollcall/registration/scenario';
+import { REGISTER_REFUSALS, remaining } from '@rollcall/registration';
+import { EDGE_PATH, scenarioAnswer, writeRegister } from '@rollcall/registration/scenario';
 import type {
   RegisterFields,
   ScenarioAnswer,
@@ -25,14 +26,8 @@ export class ServiceDriver implements ScenarioDriver {
     this.#world.domains.splice(0, Infinity, ...world.domains.map((name) => ({ name })));
     for (const user of world.users) this.#world.users.add(aorOf(user));
     for (const { identity, aor } of world.grants) this.#world.granted.set(aorOf(aor), [aorOf(identity)]);
-    const { min, max, default: usual, contacts } = world.policy;
-    const policy = {
-      ...DEFAULT_POLICY,
-      minExpires: seconds(min ?? DEFAULT_POLICY.minExpires),
-      maxExpires: seconds(max ?? DEFAULT_POLICY.maxExpires),
-      defaultExpires: seconds(usual ?? DEFAULT_POLICY.defaultExpires),
-      maxBindings: contacts ?? DEFAULT_POLICY.maxBindings,
-    };
+    for (const { alias, aor } of world.aliases) this.#world.aliases.set(aorOf(alias), aorOf(aor));
+    const policy = effectivePolicy(DEFAULT_POLICY, world.policy);
     this.#replicas = [new Replica(this.#world, policy), new Replica(this.#world, policy)];
     await new Promise((resolve) => setImmediate(resolve));
     return undefined;
@@ -68,9 +63,10 @@ export class ServiceDriver implements ScenarioDriver {
 
   async register(fields: RegisterFields): Promise<ScenarioAnswer> {
     const identity = fields.identity === undefined ? '' : `P-Asserted-Identity: <${fields.identity}>\r\n`;
+    const path = fields.throughEdge ? `Path: ${EDGE_PATH}\r\n` : '';
     this.#turn += 1;
     const replica = this.#replicas[this.#turn % this.#replicas.length]!;
-    return scenarioAnswer(await replica.send(writeRegister(fields, VIA, identity)));
+    return scenarioAnswer(await replica.send(writeRegister(fields, VIA, path + identity)));
   }
 
   statusOf(refusal: string): number | undefined {

@@ -1,9 +1,7 @@
 import { epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
-import { MemoryLocation, parseAor, StoreUnavailable } from '@rollcall/location';
-import type { Aor, AuditEntry, Domain, User } from '@rollcall/location';
-import { DEFAULT_POLICY } from '@rollcall/registration';
-import type { RegistrationPolicy } from '@rollcall/registration';
+import { DEFAULT_POLICY, Gruus, MemoryLocation, parseAor, StoreUnavailable } from '@rollcall/location';
+import type { Aor, AuditEntry, Domain, EdgeLease, Policy, PolicySettings, User } from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
 import { Authorizer } from '../src/authorizer.ts';
@@ -40,6 +38,17 @@ export class World implements RegistrarUsers, RegistrarAudit {
   readonly users = new Set<string>();
   readonly granted = new Map<string, Aor[]>();
   readonly audited: AuditEntry[] = [];
+  readonly aliases = new Map<Aor, Aor>();
+  readonly policies = new Map<Aor, PolicySettings>();
+  readonly leases: EdgeLease[] = [];
+  leaseReads = 0;
+  readonly edges = {
+    list: async () => {
+      this.leaseReads += 1;
+      await this.#check();
+      return this.leases;
+    },
+  };
   away = false;
   /** Commits that are carried out and whose answers are lost. */
   answersLost = false;
@@ -76,8 +85,11 @@ export class World implements RegistrarUsers, RegistrarAudit {
 
   async find(aor: Aor): Promise<User | undefined> {
     await this.#check();
-    if (!this.users.has(aor)) return undefined;
-    return { aor, authUser: 'x', realm: 'example.test', ha1: {}, enabled: true };
+    const primary = this.aliases.get(aor) ?? aor;
+    if (!this.users.has(primary)) return undefined;
+    const policy = this.policies.get(primary);
+    const user = { aor: primary, authUser: 'x', realm: 'example.test', ha1: {}, enabled: true };
+    return policy === undefined ? user : { ...user, policy };
   }
 
   append(entry: AuditEntry): Promise<void> {
@@ -99,7 +111,7 @@ export class Replica {
   readonly handler: RegisterHandler;
   readonly sweeper: Sweeper;
 
-  constructor(world: World, policy: RegistrationPolicy = DEFAULT_POLICY) {
+  constructor(world: World, policy: Policy = DEFAULT_POLICY) {
     const { counters, memory } = this;
     const source = { list: () => Promise.resolve(world.domains), onChange: () => () => undefined };
     this.table = new DomainTable(source, policy, quiet);
@@ -110,6 +122,8 @@ export class Replica {
       domains: this.table,
       authorizer: new Authorizer(world, this.table),
       audit: world,
+      edges: world.edges,
+      gruus: new Gruus('a secret of these tests'),
       retryAfter: () => RETRY_AFTER,
     });
     const due = {

@@ -1,14 +1,12 @@
-import { epochMs, seconds } from '@rollcall/kernel';
+import { epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
-import { MemoryLocation, parseAor } from '@rollcall/location';
-import type { Aor, BindingId } from '@rollcall/location';
+import { DEFAULT_POLICY, effectivePolicy, Gruus, MemoryLocation, parseAor } from '@rollcall/location';
+import type { Aor, BindingId, Policy } from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
 import { assertedIdentities, grantedIdentity } from '../authorize.ts';
 import { decideRegister } from '../decide-register.ts';
 import { liveBindings } from '../liveness.ts';
-import { DEFAULT_POLICY } from '../policy.ts';
-import type { RegistrationPolicy } from '../policy.ts';
 import { readRegister } from '../read-register.ts';
 import type { DomainNames, RegisterIntent } from '../read-register.ts';
 import { refusalRow, refuse, REGISTER_REFUSALS } from '../refusals.ts';
@@ -16,26 +14,27 @@ import type { Refusal, RefusalLabel } from '../refusals.ts';
 import { remaining, renderAccepted, renderRefusal } from '../render-reply.ts';
 import type { ScenarioAnswer, ScenarioDriver } from './run.ts';
 import type { RegisterFields, ScenarioBinding, ScenarioWorld } from './scenario.ts';
-import { writeRegister } from './write-register.ts';
+import { EDGE_PATH, writeRegister } from './write-register.ts';
 
 const START = epochMs(1_700_000_000_000);
 const MS_PER_SECOND = 1000;
 const RETRY_AFTER = 1;
 const VIA = 'SIP/2.0/TCP 192.0.2.250:5080;branch=z9hG4bK-scenario';
 const DEFAULT_INTERVAL = 3600;
+const GRUUS = new Gruus('the secret of the scenarios');
 
 /** Plays scenarios on the pure core: read, authorize, decide, commit to memory, render; the clock is turned by hand. */
 export class CoreDriver implements ScenarioDriver {
   #now: EpochMs = START;
   #location = new MemoryLocation({ now: () => this.#now });
-  #world: ScenarioWorld = { domains: [], users: [], grants: [], policy: {} };
-  #policy: RegistrationPolicy = DEFAULT_POLICY;
+  #world: ScenarioWorld = { domains: [], users: [], grants: [], aliases: [], policy: {} };
+  #policy: Policy = DEFAULT_POLICY;
 
   begin(world: ScenarioWorld): Promise<string | undefined> {
     this.#now = START;
     this.#location = new MemoryLocation({ now: () => this.#now });
     this.#world = world;
-    this.#policy = scenarioPolicy(world.policy);
+    this.#policy = effectivePolicy(DEFAULT_POLICY, world.policy);
     return Promise.resolve(undefined);
   }
 
@@ -68,7 +67,8 @@ export class CoreDriver implements ScenarioDriver {
 
   async register(fields: RegisterFields): Promise<ScenarioAnswer> {
     const identity = fields.identity === undefined ? '' : `P-Asserted-Identity: <${fields.identity}>\r\n`;
-    const parsed = parseMessage(writeRegister(fields, VIA, identity));
+    const path = fields.throughEdge ? `Path: ${EDGE_PATH}\r\n` : '';
+    const parsed = parseMessage(writeRegister(fields, VIA, path + identity));
     if (!parsed.ok) throw new Error(`the scenario's REGISTER does not parse: ${parsed.error.detail}`);
     if (parsed.value.kind !== 'request') throw new Error('the scenario sends a response');
     const request = parsed.value;
@@ -102,23 +102,29 @@ export class CoreDriver implements ScenarioDriver {
       text: renderRefusal(request, refusal, RETRY_AFTER),
       refusal: refusal.label,
     });
-    const intent = readRegister(request, domainNames(this.#world.domains));
-    if (!intent.ok) return no(intent.error);
-    const forbidden = this.#authorize(request, intent.value);
+    const read = readRegister(request, domainNames(this.#world.domains));
+    if (!read.ok) return no(read.error);
+    const intent = { ...read.value, aor: this.#primary(read.value.aor) };
+    const forbidden = this.#authorize(request, intent);
     if (forbidden !== undefined) return no(forbidden);
-    const snapshot = await this.#location.read(intent.value.aor);
-    const decision = decideRegister(intent.value, snapshot, this.#policy, this.#now);
+    const { aor } = intent;
+    const snapshot = await this.#location.read(aor);
+    const decision = decideRegister(intent, snapshot, this.#policy, this.#now);
     if (decision.kind === 'refused') return no(decision.refusal);
     if (decision.kind === 'changed') {
       const { bindings, changes } = decision;
-      await this.#location.commit({
-        aor: intent.value.aor,
-        expectedVersion: snapshot.version,
-        bindings,
-        changes,
-      });
+      await this.#location.commit({ aor, expectedVersion: snapshot.version, bindings, changes });
     }
-    return { text: renderAccepted(request, decision, this.#now) };
+    const policy = this.#policy;
+    const gruus = policy.gruu && intent.supportsGruu ? GRUUS : undefined;
+    return {
+      text: renderAccepted(request, decision, this.#now, { aor, policy, gruus, source: intent.source }),
+    };
+  }
+
+  #primary(aor: Aor): Aor {
+    const named = this.#world.aliases.find(({ alias }) => readAor(alias) === aor);
+    return named === undefined ? aor : readAor(named.aor);
   }
 
   #authorize(request: SipRequest, intent: RegisterIntent): Refusal | undefined {
@@ -128,23 +134,14 @@ export class CoreDriver implements ScenarioDriver {
     if (!this.#world.users.some((user) => readAor(user) === intent.aor)) {
       return refuse('unknown-aor', `${intent.aor} does not exist`);
     }
-    const granted = this.#world.grants
+    const grants = this.#policy.thirdParty ? this.#world.grants : [];
+    const granted = grants
       .filter((grant) => readAor(grant.aor) === intent.aor)
       .map((grant) => readAor(grant.identity));
     return grantedIdentity(identities, granted) === undefined
       ? refuse('not-allowed', `${identities.join(', ')} may not register ${intent.aor}`)
       : undefined;
   }
-}
-
-function scenarioPolicy(words: ScenarioWorld['policy']): RegistrationPolicy {
-  return {
-    ...DEFAULT_POLICY,
-    minExpires: seconds(words.min ?? DEFAULT_POLICY.minExpires),
-    defaultExpires: seconds(words.default ?? DEFAULT_POLICY.defaultExpires),
-    maxExpires: seconds(words.max ?? DEFAULT_POLICY.maxExpires),
-    maxBindings: words.contacts ?? DEFAULT_POLICY.maxBindings,
-  };
 }
 
 function readAor(text: string): Aor {

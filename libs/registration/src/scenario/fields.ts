@@ -24,13 +24,17 @@ export function readRegisterFields(words: WordReader, names: Names, nextCseq: nu
   const contacts: string[] = [];
   const headers: string[] = [];
   let cseq = nextCseq;
+  let throughEdge = false;
   while (!words.done) {
     const field = words.next('a field');
     const header = HEADER_FIELDS[field];
     if (header !== undefined) headers.push(`${header}: ${words.next(field)}`);
     else if (field === 'contact') contacts.push(words.next(field));
     else if (field === 'cseq') cseq = words.number(field);
-    else if (field === 'header') headers.push(words.next(field));
+    else if (field === 'through') {
+      words.expect('edge');
+      throughEdge = true;
+    } else if (field === 'header') headers.push(words.next(field));
     else if (PLAIN_FIELDS.has(field)) fields[field] = words.next(field);
     else throw new ScenarioSyntax(words.line, `"${field}" is no field of a REGISTER`);
   }
@@ -45,6 +49,7 @@ export function readRegisterFields(words: WordReader, names: Names, nextCseq: nu
     cseq,
     contacts,
     headers,
+    throughEdge,
   };
 }
 

@@ -1,7 +1,7 @@
 import { readAnswer, readBinding, readRegisterFields } from './fields.ts';
 import type { Names } from './fields.ts';
-import { POLICY_WORDS } from './scenario.ts';
-import type { PolicyWord, Scenario, ScenarioBinding, ScenarioStep } from './scenario.ts';
+import { readPolicyWord } from './policy-words.ts';
+import type { Scenario, ScenarioBinding, ScenarioStep } from './scenario.ts';
 import { ScenarioSyntax, WordReader } from './words.ts';
 
 const ID = /\b[A-Z]{1,4}[0-9]{2,3}\b/g;
@@ -46,7 +46,8 @@ class BlockReader {
   readonly #domains = [USUAL_DOMAIN];
   readonly #users = new Set<string>();
   readonly #grants: { identity: string; aor: string }[] = [];
-  readonly #policy: Partial<Record<PolicyWord, number>> = {};
+  readonly #aliases: { alias: string; aor: string }[] = [];
+  #policy: Scenario['world']['policy'] = {};
   #at = 0;
   #cseq = 0;
 
@@ -57,7 +58,13 @@ class BlockReader {
       if (step.kind === 'register' && step.fields.identity !== undefined)
         this.#users.add(step.fields.identity);
     }
-    return { domains: this.#domains, users: [...this.#users], grants: this.#grants, policy: this.#policy };
+    return {
+      domains: this.#domains,
+      users: [...this.#users],
+      grants: this.#grants,
+      aliases: this.#aliases,
+      policy: this.#policy,
+    };
   }
 
   get #names(): Names {
@@ -97,11 +104,14 @@ class BlockReader {
       case 'user':
         while (!words.done) this.#users.add(this.#aor(words.next('a user')));
         return;
+      case 'alias':
+        this.#alias(words);
+        return;
       case 'grant':
         this.#grant(words);
         return;
       case 'policy':
-        while (!words.done) this.#policyWord(words);
+        while (!words.done) this.#policy = { ...this.#policy, ...readPolicyWord(words) };
         return;
       case 'given':
       case 'then':
@@ -112,19 +122,20 @@ class BlockReader {
     }
   }
 
+  #alias(words: WordReader): void {
+    const alias = this.#aor(words.next('an alias'));
+    words.expect('->');
+    const aor = this.#aor(words.next('an AoR'));
+    this.#aliases.push({ alias, aor });
+    this.#users.add(aor);
+  }
+
   #grant(words: WordReader): void {
     const identity = this.#aor(words.next('an identity'));
     words.expect('->');
     const aor = this.#aor(words.next('an AoR'));
     this.#grants.push({ identity, aor });
     this.#users.add(identity).add(aor);
-  }
-
-  #policyWord(words: WordReader): void {
-    const name = words.next('a policy');
-    const known = POLICY_WORDS.find((word) => word === name);
-    if (known === undefined) throw new ScenarioSyntax(words.line, `"${name}" is no policy`);
-    this.#policy[known] = words.number(name);
   }
 
   #state(kind: 'given' | 'then', words: WordReader): void {

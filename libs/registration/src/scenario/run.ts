@@ -118,16 +118,23 @@ function compareStatus(
   return fits ? [] : [`answered ${got}, not ${status?.toString() ?? '?'} ${expected.refused}`];
 }
 
-/** URI octet for octet; of the parameters those that are expected, in any order. */
+/**
+ * URI octet for octet; of the parameters those that are expected, in any order. `name=*` is one with any value, `!name` one that must
+ * not be there.
+ */
 function contactFits(expected: string, listed: string): boolean {
   const wanted = splitContact(expected);
   const got = splitContact(listed);
   if (wanted.uri !== got.uri) return false;
-  return wanted.params.every((param) =>
-    param.startsWith('expires=')
-      ? got.params.some((one) => one.startsWith('expires=') && near(numberOf(param), numberOf(one)))
-      : got.params.includes(param),
-  );
+  return wanted.params.every((param) => paramFits(param, got.params));
+}
+
+function paramFits(param: string, got: readonly string[]): boolean {
+  if (param.startsWith('!'))
+    return !got.some((one) => one === param.slice(1) || one.startsWith(`${param.slice(1)}=`));
+  if (param.endsWith('=*')) return got.some((one) => one.startsWith(param.slice(0, -1)));
+  if (!param.startsWith('expires=')) return got.includes(param);
+  return got.some((one) => one.startsWith('expires=') && near(numberOf(param), numberOf(one)));
 }
 
 const numberOf = (param: string): number => Number(param.slice(param.indexOf('=') + 1));

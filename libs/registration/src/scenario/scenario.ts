@@ -1,3 +1,5 @@
+import type { PolicySettings } from '@rollcall/location';
+
 /** Who and what exists before the first step, beside what a driver has anyway. */
 export interface ScenarioWorld {
   /** Domains that are ours; the first is that of short names. */
@@ -5,12 +7,10 @@ export interface ScenarioWorld {
   /** AoRs with an account. */
   readonly users: readonly string[];
   readonly grants: readonly { readonly identity: string; readonly aor: string }[];
+  readonly aliases: readonly { readonly alias: string; readonly aor: string }[];
   /** What differs from the usual policy (minimum 60, default 3600, maximum 7200 seconds, 10 contacts). */
-  readonly policy: Readonly<Partial<Record<PolicyWord, number>>>;
+  readonly policy: PolicySettings;
 }
-
-export const POLICY_WORDS = ['min', 'default', 'max', 'contacts'] as const;
-export type PolicyWord = (typeof POLICY_WORDS)[number];
 
 /** A REGISTER as a scenario writes it: header values as they go on the wire. */
 export interface RegisterFields {
@@ -23,6 +23,8 @@ export interface RegisterFields {
   readonly callId: string;
   readonly cseq: number;
   readonly contacts: readonly string[];
+  /** It comes through an edge, which adds a Path with `ob` (RFC 5626 §5.1). */
+  readonly throughEdge: boolean;
   /** Further header fields in order, `Name: value`. */
   readonly headers: readonly string[];
 }

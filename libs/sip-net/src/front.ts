@@ -19,6 +19,7 @@ import { type NetLog, type RunnerContext, silentLog } from './runner-context.ts'
 import { ServerTransactions } from './server-transactions.ts';
 import type { AddressSet, ListenerContext } from './stream-listener.ts';
 import { StreamTable, type StreamUser } from './stream-table.ts';
+import { NO_TAP, type TapSlot } from './tap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { TlsContexts, type TlsSettings } from './tls-contexts.ts';
 import { UdpListener } from './udp-listener.ts';
@@ -46,6 +47,8 @@ export interface SipFrontOptions {
   readonly webSocket?: WebSocketSettings;
   /** Balancers that begin every stream connection with a PROXY header. */
   readonly proxies?: AddressSet;
+  /** Who looks on at the messages, if anybody. */
+  readonly tap?: TapSlot;
 }
 
 export interface FrontSizes {
@@ -98,6 +101,7 @@ class Front implements NativeFront, StreamUser {
   readonly #options: SipFrontOptions;
   readonly #limits: NetLimits;
   readonly #log: NetLog;
+  readonly #tap: TapSlot;
   readonly #wheel: TimerWheel;
   readonly #udp: UdpListener[] = [];
   readonly #streams: StreamTable;
@@ -119,6 +123,7 @@ class Front implements NativeFront, StreamUser {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     const log = options.log ?? silentLog;
     this.#log = log;
+    this.#tap = options.tap ?? NO_TAP;
     const now = (): number => options.clock.now();
     this.#wheel = new TimerWheel(now(), TICK_MS);
     this.#admission = new Admission(this.#limits, this.counters);
@@ -132,6 +137,7 @@ class Front implements NativeFront, StreamUser {
       proxies: options.proxies,
       tls: this.#tls,
       webSocket: options.webSocket ?? {},
+      tap: this.#tap,
       onError: (error) => {
         log.warn({ err: error }, 'listener error');
       },
@@ -261,6 +267,7 @@ class Front implements NativeFront, StreamUser {
       index: this.#udp.length,
       ...options,
       counters: this.counters,
+      tap: this.#tap,
       onDatagram: (raw, flow) => {
         this.#receive(raw, flow);
       },
@@ -272,6 +279,7 @@ class Front implements NativeFront, StreamUser {
   /** One whole message, as far as the transport can tell. */
   #receive(raw: string, flow: Flow): void {
     try {
+      this.#tap.tap?.received(raw, flow);
       this.#read(raw, flow);
     } catch (error) {
       // A bug of ours must cost one message, not the process.

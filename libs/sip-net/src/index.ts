@@ -11,6 +11,7 @@ export { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 export type { NetLog } from './runner-context.ts';
 export { FLOW_LETTERS } from './stream-flow.ts';
 export type { AddressSet } from './stream-listener.ts';
+export type { Tap, TappedFlow, TapSlot } from './tap.ts';
 export type { CertificateFiles, TlsSettings } from './tls-contexts.ts';
 export type { WebSocketSettings } from './websocket-upgrade.ts';
 export { newToken } from './tokens.ts';

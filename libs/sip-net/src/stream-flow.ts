@@ -1,8 +1,10 @@
 import type { ParseProblem } from '@rollcall/sip';
 import type { Endpoint, Flow, TransportName } from '@rollcall/sip-transaction';
 import type { Channel, ChannelUser, StreamEnd } from './channel.ts';
+import type { TapSlot } from './tap.ts';
 
 export interface StreamFlowOwner {
+  readonly tap: TapSlot;
   onMessage(raw: string, flow: StreamFlow): void;
   onPing(flow: StreamFlow): void;
   onFramingProblem(problem: ParseProblem, head: string, flow: StreamFlow): void;
@@ -83,6 +85,7 @@ export class StreamFlow implements Flow, ChannelUser {
   }
 
   send(message: string): boolean {
+    this.#owner.tap.tap?.sent(message, this);
     return this.#channel.write(message);
   }
 

@@ -13,6 +13,7 @@ import type { NetLimits } from './limits.ts';
 import { certificateNamesOf } from './peer-identity.ts';
 import { readProxyHeader } from './proxy-header.ts';
 import type { TimerWheel, WheelTimer, WheelUser } from './timer-wheel.ts';
+import type { TapSlot } from './tap.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 import { WebSocketChannel } from './websocket-channel.ts';
 import { WebSocketUpgrade, type WebSocketSettings } from './websocket-upgrade.ts';
@@ -33,6 +34,7 @@ export interface ListenerContext {
   readonly proxies: AddressSet | undefined;
   readonly tls: TlsContexts | undefined;
   readonly webSocket: WebSocketSettings;
+  readonly tap: TapSlot;
   readonly onError: (error: Error) => void;
 }
 

@@ -14,6 +14,7 @@ import {
   StreamListener,
   type StreamTransport,
 } from './stream-listener.ts';
+import type { TapSlot } from './tap.ts';
 
 /** What the front does with what comes over streams. */
 export interface StreamUser {
@@ -51,6 +52,10 @@ export class StreamTable implements StreamFlowOwner {
 
   get size(): number {
     return this.#flows.size;
+  }
+
+  get tap(): TapSlot {
+    return this.#context.tap;
   }
 
   /** Flows by transport. */

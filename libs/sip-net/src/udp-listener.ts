@@ -5,6 +5,7 @@ import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
 import { type Advertised, advertisedFor } from './advertised.ts';
 import type { FrontCounters } from './counters.ts';
 import { answerBinding } from './stun.ts';
+import type { TapSlot } from './tap.ts';
 import { openUdpSocket, sendDatagram } from './udp-sender.ts';
 
 const CR = 0x0d;
@@ -22,6 +23,7 @@ export interface UdpOptions {
   readonly advertised?: Endpoint | undefined;
   readonly advertisedIPv4?: Endpoint | undefined;
   readonly counters: FrontCounters;
+  readonly tap: TapSlot;
   onDatagram(raw: string, flow: Flow): void;
 }
 
@@ -31,6 +33,7 @@ export class UdpListener {
   local: Endpoint;
   advertised: Advertised;
   readonly index: number;
+  readonly tap: TapSlot;
   readonly #options: UdpOptions;
   readonly #socket: Socket;
   readonly #isIPv6: boolean;
@@ -40,6 +43,7 @@ export class UdpListener {
   constructor(options: UdpOptions) {
     this.#options = options;
     this.index = options.index;
+    this.tap = options.tap;
     this.local = { address: options.host, port: options.port };
     this.advertised = { any: options.advertised ?? this.local, ipv4: options.advertisedIPv4 };
     this.#isIPv6 = isIPv6(options.host);
@@ -188,6 +192,7 @@ class UdpFlow implements Flow, Endpoint {
   }
 
   send(message: string): boolean {
+    this.#listener.tap.tap?.sent(message, this);
     return this.#listener.send(message, this.address, this.port);
   }
 

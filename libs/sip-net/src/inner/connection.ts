@@ -1,7 +1,8 @@
-import { connect } from 'node:net';
-import { hostPort } from '../addresses.ts';
+import { connect, type Socket } from 'node:net';
+import { hostPort, plainAddress } from '../addresses.ts';
 import { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
+import type { TappedFlow, TapSlot } from '../tap.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { PendingTable } from './pending-table.ts';
 import type { Replica } from './replicas.ts';
@@ -28,6 +29,7 @@ export interface PendingRequest {
 export interface ConnectionOwner {
   readonly wheel: TimerWheel;
   readonly reading: AnswerReading;
+  readonly tap: TapSlot;
   now(): number;
   /** The connection has died with these unanswered; `sent` is false when it never came up, so that none has been seen. */
   onLost(connection: InnerConnection, unanswered: readonly PendingRequest[], sent: boolean): void;
@@ -61,6 +63,7 @@ export class InnerConnection implements FramedSocketUser {
   readonly #replica: Replica;
   readonly #pending = new PendingTable<PendingRequest>();
   #framed: FramedSocket | undefined;
+  #flow: TappedFlow;
   #state: 'idle' | 'connecting' | 'up' | 'down' = 'idle';
   #backoffMs = BACKOFF_FIRST_MS;
   #retryAt = 0;
@@ -77,6 +80,7 @@ export class InnerConnection implements FramedSocketUser {
     this.#owner = owner;
     this.name = hostPort(replica.host, replica.port);
     this.seed = hashText(this.name);
+    this.#flow = flowOf(this.name, undefined, replica);
   }
 
   /** True when it is up, or being made for the first time. */
@@ -103,6 +107,7 @@ export class InnerConnection implements FramedSocketUser {
     if (!this.usable || this.#framed === undefined) return false;
     if (this.#pending.get(request.branch) !== undefined) return false;
     if (!this.#framed.write(request.message)) return false;
+    this.#owner.tap.tap?.sent(request.message, this.#flow);
     if (this.#pending.size === 0) this.#owesSince = this.#owner.now();
     this.#pending.add(request);
     return true;
@@ -129,6 +134,7 @@ export class InnerConnection implements FramedSocketUser {
   }
 
   onMessage(raw: string): void {
+    this.#owner.tap.tap?.received(raw, this.#flow);
     const answer = readAnswer(raw, this.#owner.reading);
     const request = answer === undefined ? undefined : this.#pending.get(answer.branch);
     if (answer === undefined || request === undefined || answer.status < 200) return;
@@ -165,6 +171,7 @@ export class InnerConnection implements FramedSocketUser {
     this.#framed = framed;
     socket.on('connect', () => {
       if (this.#framed !== framed) return;
+      this.#flow = flowOf(this.name, socket, this.#replica);
       this.#state = 'up';
       this.#failed = false;
       this.#backoffMs = BACKOFF_FIRST_MS;
@@ -197,3 +204,14 @@ export class InnerConnection implements FramedSocketUser {
 }
 
 const TIMEOUT: InnerOutcome = { kind: 'timeout' };
+
+/** The connection as who looks on is told of it; before it is up nothing is known of our end. */
+function flowOf(id: string, socket: Socket | undefined, { host, port }: Replica): TappedFlow {
+  const local = { address: plainAddress(socket?.localAddress ?? ''), port: socket?.localPort ?? 0 };
+  return {
+    id,
+    transport: 'tcp',
+    local,
+    remote: { address: plainAddress(socket?.remoteAddress ?? host), port: socket?.remotePort ?? port },
+  };
+}

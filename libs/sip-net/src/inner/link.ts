@@ -1,6 +1,7 @@
 import type { Clock } from '@rollcall/kernel';
 import { hostPort } from '../addresses.ts';
 import { type NetLog, silentLog } from '../runner-context.ts';
+import { NO_TAP, type TapSlot } from '../tap.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import type { AnswerReading } from './answer.ts';
 import {
@@ -23,6 +24,8 @@ export interface InnerLinkOptions {
   readonly reading?: AnswerReading;
   readonly clock?: Clock;
   readonly log?: NetLog;
+  /** Who looks on at the messages, if anybody. */
+  readonly tap?: TapSlot;
 }
 
 export interface InnerLinkStats {
@@ -67,6 +70,7 @@ export function createInnerLink(options: InnerLinkOptions): InnerLink {
 class Link implements InnerLink, ConnectionOwner {
   readonly wheel: TimerWheel;
   readonly reading: AnswerReading;
+  readonly tap: TapSlot;
   readonly #options: InnerLinkOptions;
   readonly #now: () => number;
   #known: readonly Replica[] = [];
@@ -85,6 +89,7 @@ class Link implements InnerLink, ConnectionOwner {
   constructor(options: InnerLinkOptions) {
     this.#options = options;
     this.reading = options.reading ?? 'whole';
+    this.tap = options.tap ?? NO_TAP;
     this.#now = options.clock === undefined ? Date.now : () => options.clock?.now() ?? Date.now();
     this.wheel = new TimerWheel(this.#now(), TICK_MS);
     this.#interval = setInterval(() => {

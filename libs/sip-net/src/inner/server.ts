@@ -3,6 +3,7 @@ import { type ParseProblem, parseMessage, respond, type SipRequest } from '@roll
 import { hostPort, plainAddress } from '../addresses.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
 import { type NetLog, silentLog } from '../runner-context.ts';
+import { NO_TAP, type TappedFlow, type TapSlot } from '../tap.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import { newToken } from '../tokens.ts';
 
@@ -23,6 +24,8 @@ export interface InnerServerOptions {
   readonly onRequest: (request: SipRequest, reply: (message: string) => void, peer: string) => void;
   readonly limits?: Partial<InnerServerLimits>;
   readonly log?: NetLog;
+  /** Who looks on at the messages, if anybody. */
+  readonly tap?: TapSlot;
 }
 
 export interface InnerServer {
@@ -61,7 +64,9 @@ export async function createInnerServer(options: InnerServerOptions): Promise<In
       socket.destroy();
       return;
     }
-    const peer: Peer = new Peer(socket, options.onRequest, log, () => peers.delete(peer));
+    const peer: Peer = new Peer(socket, options.onRequest, log, options.tap ?? NO_TAP, () =>
+      peers.delete(peer),
+    );
     peer.framed = new FramedSocket(socket, socketLimits, wheel, Date.now, peer);
     peers.add(peer);
   });
@@ -101,8 +106,10 @@ export async function createInnerServer(options: InnerServerOptions): Promise<In
 class Peer implements FramedSocketUser {
   framed: FramedSocket | undefined;
   readonly #name: string;
+  readonly #flow: TappedFlow;
   /** One for the connection, not one for each request: the answer goes back on the connection, its Via says to whom. */
   readonly #reply = (message: string): void => {
+    this.tap.tap?.sent(message, this.#flow);
     this.framed?.write(message);
   };
 
@@ -110,12 +117,17 @@ class Peer implements FramedSocketUser {
     socket: Socket,
     private readonly onRequest: InnerServerOptions['onRequest'],
     private readonly log: NetLog,
+    private readonly tap: TapSlot,
     private readonly onGone: () => void,
   ) {
-    this.#name = hostPort(plainAddress(socket.remoteAddress ?? '?'), socket.remotePort ?? 0);
+    const remote = { address: plainAddress(socket.remoteAddress ?? '?'), port: socket.remotePort ?? 0 };
+    const local = { address: plainAddress(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
+    this.#name = hostPort(remote.address, remote.port);
+    this.#flow = { id: this.#name, transport: 'tcp', local, remote };
   }
 
   onMessage(raw: string): void {
+    this.tap.tap?.received(raw, this.#flow);
     const parsed = parseMessage(raw);
     if (!parsed.ok) {
       this.#refuse(parsed.error);

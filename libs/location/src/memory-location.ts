@@ -1,5 +1,8 @@
 import { BoundedMap, epochMs } from '@rollcall/kernel';
 import type { Clock, EpochMs } from '@rollcall/kernel';
+import type { Page } from './directory.ts';
+import { fitsAor, fitsBinding } from './listing.ts';
+import type { ListedAor, ListingFilter, LocationLister } from './listing.ts';
 import type { Aor, LocationSnapshot } from './model.ts';
 import { CursorTooOld, DUE_LEASE_MS } from './ports.ts';
 import type {
@@ -35,7 +38,14 @@ interface Watch {
  * between replicas and nothing survives a restart.
  */
 export class MemoryLocation
-  implements LocationReader, LocationWriter, LocationCommitter, LocationWatcher, DueReader, StoreClock
+  implements
+    LocationReader,
+    LocationWriter,
+    LocationCommitter,
+    LocationLister,
+    LocationWatcher,
+    DueReader,
+    StoreClock
 {
   readonly #clock: Clock;
   readonly #records: BoundedMap<Aor, LocationSnapshot>;
@@ -79,6 +89,23 @@ export class MemoryLocation
     void this.commit(commit).then((outcome) => {
       done(undefined, outcome);
     });
+  }
+
+  /** The cursor is the last AoR that was looked at. */
+  list(filter: ListingFilter, cursor: string | undefined, limit: number): Promise<Page<ListedAor>> {
+    const now = this.now();
+    const items: ListedAor[] = [];
+    const aors = [...this.#records.keys()].sort();
+    for (const aor of aors) {
+      if ((cursor !== undefined && aor <= cursor) || !fitsAor(filter, aor)) continue;
+      const { version, bindings } = this.#records.peek(aor) ?? NO_RECORD;
+      const live = bindings.filter(({ expiresAt }) => expiresAt > now);
+      if (!live.some((binding) => fitsBinding(filter, binding))) continue;
+      const last = items.at(-1);
+      if (last !== undefined && items.length >= limit) return Promise.resolve({ items, cursor: last.aor });
+      items.push({ aor, version, bindings: live });
+    }
+    return Promise.resolve({ items });
   }
 
   takeDue(now: EpochMs, limit: number): Promise<readonly Aor[]> {

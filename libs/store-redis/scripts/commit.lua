@@ -7,6 +7,7 @@
 --      3 due      zset, the one of the shard that the AoR is in: AoR by next expiry in ms
 --      4 changes  stream of the shard for operators; field c = packed changes
 --      5 dirty    stream of the shard for presence; fields r = AoR, p = reg, k = JSON [[kind, binding id, contact] ...], t = traceparent
+--      6 index    zset, the one of the shard that the AoR is in: AoRs with a record, see list-aors.lua
 -- ARGV 1 AoR
 --      2 expected format and version, empty when no record is expected
 --      3 the new record, empty to delete it
@@ -28,6 +29,17 @@ local next_expiry, changes = ARGV[5], ARGV[6]
 local current = redis.call('GET', record)
 if (current and current:sub(1, 10) or '') ~= expected then
   return { 'conflict', current or '' }
+end
+
+-- Only a record that comes or goes touches the index: an AoR as the index has it is `domain AoR without its domain`.
+if (value == '') == (current ~= false) then
+  local user, domain = aor:match('^(.*)@(.*)$')
+  local member = (domain or '') .. ' ' .. (user or aor)
+  if current then
+    redis.call('ZREM', KEYS[6], member)
+  else
+    redis.call('ZADD', KEYS[6], 0, member)
+  end
 end
 
 if value == '' then

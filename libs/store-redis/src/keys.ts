@@ -47,12 +47,28 @@ const WATCHERS = table(SHARDS, (n) => `rc:{${String(n)}}:w:`);
 const DUE = table(SHARDS * DUE_SETS, (n) => {
   return `rc:{${String(Math.floor(n / DUE_SETS))}}:due:${(n % DUE_SETS).toString(16)}`;
 });
+const INDEX = table(SHARDS * DUE_SETS, (n) => {
+  return `rc:{${String(Math.floor(n / DUE_SETS))}}:aors:${(n % DUE_SETS).toString(16)}`;
+});
 const CHANGES = table(SHARDS, (n) => `rc:{${String(n)}}:chg`);
 const DIRTY = table(SHARDS, (n) => `rc:{${String(n)}}:dirty`);
 
 /** Key of a shard by suffix: `shardKey(7, 'sdue')` is `rc:{7}:sdue`. */
 export function shardKey(shard: number, suffix: string): string {
   return `rc:{${String(shard)}}:${suffix}`;
+}
+
+/** An AoR as it stands in the index: `example.test sip:alice`, so that a domain, and what begins alike in it, are one range. */
+export function indexMember(aor: Aor): string {
+  const at = aor.lastIndexOf('@');
+  return at < 0 ? ` ${aor}` : `${aor.slice(at + 1)} ${aor.slice(0, at)}`;
+}
+
+/** The AoR of an index entry. */
+export function aorOfMember(member: string): Aor {
+  const space = member.indexOf(' ');
+  const domain = member.slice(0, space);
+  return (domain === '' ? member.slice(1) : `${member.slice(space + 1)}@${domain}`) as Aor;
 }
 
 /** Names of all keys that belong to locations. */
@@ -65,6 +81,10 @@ export const keys = {
   due: (shard: number, aor: Aor): string => DUE[shard * DUE_SETS + dueSetOf(aor)] ?? '',
   /** All due-sets of a shard. */
   dueSets: (shard: number): readonly string[] => DUE.slice(shard * DUE_SETS, (shard + 1) * DUE_SETS),
+  /** zset: AoRs that have a record, as `indexMember` prints them; the one of the shard's index sets that the AoR is in. */
+  index: (shard: number, aor: Aor): string => INDEX[shard * DUE_SETS + dueSetOf(aor)] ?? '',
+  /** All index sets of a shard. */
+  indexSets: (shard: number): readonly string[] => INDEX.slice(shard * DUE_SETS, (shard + 1) * DUE_SETS),
   /** stream: changes of bindings, for operators. */
   changes: (shard: number): string => CHANGES[shard] ?? '',
   /** stream: resources that have watchers and changed, for presence. */

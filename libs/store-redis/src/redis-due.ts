@@ -3,13 +3,13 @@ import type { Aor, DueReader } from '@rollcall/location';
 import type { EpochMs } from '@rollcall/kernel';
 import { listOf, numberOf, textOf } from './call.ts';
 import type { StoreClient } from './client.ts';
-import { DUE_SETS, keys, SHARDS, shardOf } from './keys.ts';
+import { DUE_SETS, indexMember, keys, SHARDS, shardOf } from './keys.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
 import { defineScript } from './script.ts';
 
 const countScript = defineScript(new URL('../scripts/count-due.lua', import.meta.url), DUE_SETS);
 const takeScript = defineScript(new URL('../scripts/take-due.lua', import.meta.url), DUE_SETS);
-const rearmScript = defineScript(new URL('../scripts/rearm.lua', import.meta.url), 1);
+const rearmScript = defineScript(new URL('../scripts/rearm.lua', import.meta.url), 3);
 
 /** The due-sets of all shards. Each sweep counts what is due in every shard in one write, and takes only where there is something. */
 export class RedisDue implements DueReader {
@@ -40,7 +40,10 @@ export class RedisDue implements DueReader {
 
   async rearm(aor: Aor, at: EpochMs | undefined): Promise<void> {
     const shard = shardOf(aor);
-    const values = [keys.due(shard, aor), aor, at === undefined ? '' : String(at)];
+    const values = [
+      ...[keys.due(shard, aor), keys.record(shard, aor), keys.index(shard, aor)],
+      ...[aor, at === undefined ? '' : String(at), indexMember(aor)],
+    ];
     await this.client.run(rearmScript, SHARD_SLOTS[shard] ?? 0, values);
   }
 

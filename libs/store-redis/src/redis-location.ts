@@ -18,7 +18,7 @@ import { keys, SHARDS, shardKey, shardOf } from './keys.ts';
 import { bulk, defineScript } from './script.ts';
 import { slotOf } from './slot.ts';
 
-const commitScript = defineScript(new URL('../scripts/commit.lua', import.meta.url), 5);
+const commitScript = defineScript(new URL('../scripts/commit.lua', import.meta.url), 6);
 const refreshScript = defineScript(new URL('../scripts/refresh.lua', import.meta.url), 2);
 const COMMIT_ARGUMENTS = 10;
 const REFRESH_ARGUMENTS = 3;
@@ -105,6 +105,7 @@ export class RedisLocation implements LocationReader, LocationWriter {
       bulk(keys.due(shard, aor)) +
       bulk(keys.changes(shard)) +
       bulk(keys.dirty(shard)) +
+      bulk(keys.index(shard, aor)) +
       bulk(aor) +
       bulk(versionText(expectedVersion)) +
       bulk(record) +

@@ -9,6 +9,7 @@ import { SharedWatcher } from './events/shared-watcher.ts';
 import type { StreamGate } from './events/stream-gate.ts';
 import type { AdminPorts } from './ports.ts';
 import { mapError } from './problems.ts';
+import { aorRoutes } from './routes/aors.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { domainRoutes } from './routes/domains.ts';
@@ -78,6 +79,7 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
     domainRoutes,
     userRoutes,
     grantRoutes,
+    aorRoutes,
     bindingRoutes,
     subscriptionRoutes,
     mailboxRoutes,

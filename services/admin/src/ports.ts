@@ -3,6 +3,7 @@ import type {
   ApiTokens,
   AuditLog,
   EdgeLeases,
+  LocationLister,
   LocationReader,
   LocationWatcher,
   LocationWriter,
@@ -13,7 +14,7 @@ import type {
 /** All that admin knows of the store: the same ports as the other services, no private path (architecture §1). */
 export interface AdminPorts {
   readonly users: UserDirectory;
-  readonly location: LocationReader & LocationWriter & LocationWatcher;
+  readonly location: LocationReader & LocationWriter & LocationLister & LocationWatcher;
   readonly clock: StoreClock;
   readonly edges: Pick<EdgeLeases, 'list'>;
   readonly audit: AuditLog;

@@ -49,6 +49,7 @@ describe('A08 OpenAPI', () => {
       'delete /v1/tokens/{id}',
       'get /problems',
       'get /problems/{id}',
+      'get /v1/aors',
       'get /v1/aors/{aor}/bindings',
       'get /v1/aors/{aor}/grants',
       'get /v1/aors/{aor}/mailbox',
@@ -218,6 +219,15 @@ describe('subscriptions, mailboxes, edges', () => {
     failures: 0,
     sent: 'f',
     documents: 3,
+    access: 'active',
+    reason: 'timeout',
+    retryAfter: 0,
+    createdAt: NOW,
+    minInterval: 0,
+    notifiedAt: NOW,
+    answered: 200,
+    quenched: false,
+    list: undefined,
   });
 
   it('A04 subscriptions of a resource are listed page by page with the last NOTIFY', async () => {

@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
 import { DUE_LEASE_MS } from '../ports.ts';
 import type { DueReader, LocationReader, LocationWatcher, LocationWriter, StoreClock } from '../ports.ts';
+import type { LocationLister } from '../listing.ts';
+import { listingTests } from './listing-contract.ts';
 import { collectEvents, commitOnce, freshAor, sampleBinding } from './samples.ts';
 
 /** What an adapter hands to the contract suite. */
 export interface LocationUnderTest {
-  readonly store: LocationReader & LocationWriter & LocationWatcher & DueReader;
+  readonly store: LocationReader & LocationWriter & LocationLister & LocationWatcher & DueReader;
   readonly clock: StoreClock;
   /** Called once after the last test. */
   close?(): Promise<void>;
@@ -32,6 +34,9 @@ export function locationContract(name: string, makeStore: () => Promise<Location
     });
     describe('the change stream', () => {
       watchTests(open);
+    });
+    describe('the listing', () => {
+      listingTests(open);
     });
     test('closes', async () => {
       await (await open()).close?.();

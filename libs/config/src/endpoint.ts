@@ -34,15 +34,23 @@ export function endpoint(): Field<Endpoint> {
 }
 
 function readListener(text: string): Listener | undefined {
-  const slash = text.indexOf('/');
-  const base = readEndpoint(slash < 0 ? text : text.slice(0, slash));
-  if (base === undefined || slash < 0) return base;
-  const told = text.slice(slash + 1);
-  const whole = readEndpoint(told);
-  if (whole !== undefined) return { ...base, advertised: { address: whole.host, port: whole.port } };
-  // Without a port of its own the advertised address has the port that is listened on.
-  const bare = readEndpoint(`${told}:${String(base.port)}`);
-  return bare === undefined ? undefined : { ...base, advertised: { address: bare.host, port: bare.port } };
+  const [at = '', ...told] = text.split('/');
+  const base = readEndpoint(at);
+  if (base === undefined || told.length > 2) return undefined;
+  const [first, second] = told.map((one) => readAdvertised(one, base.port));
+  if (told.length > 0 && first === undefined) return undefined;
+  if (told.length > 1 && (second === undefined || second.address.includes(':'))) return undefined;
+  return {
+    ...base,
+    ...(first === undefined ? {} : { advertised: first }),
+    ...(second === undefined ? {} : { advertisedIPv4: second }),
+  };
+}
+
+/** Without a port of its own the advertised address has the port that is listened on. */
+function readAdvertised(text: string, port: number): { address: string; port: number } | undefined {
+  const read = readEndpoint(text) ?? readEndpoint(`${text}:${String(port)}`);
+  return read === undefined ? undefined : { address: read.host, port: read.port };
 }
 
 /** Sentinels and the name of the primary that they watch. */
@@ -75,20 +83,26 @@ export function sentinels(): Field<Sentinels> {
   };
 }
 
-/** `host:port`, or `host:port/advertised` where the advertised address may carry its own port. */
+const printAdvertised = (told: { address: string; port: number } | undefined): string =>
+  told === undefined ? '' : `/${printEndpoint({ host: told.address, port: told.port })}`;
+
+/**
+ * `host:port`, or `host:port/advertised` where the advertised address may carry its own port. A second one behind it is what
+ * IPv4 peers of a listener on `[::]` are told.
+ */
 export function listener(): Field<Listener> {
   return {
-    type: 'host:port[/advertised[:port]]',
+    type: 'host:port[/advertised[:port][/IPv4 advertised[:port]]]',
     secret: false,
     optional: false,
     parse(text) {
       const value = readListener(text);
-      return value === undefined ? err('is not host:port[/advertised[:port]]') : ok(value);
+      return value === undefined
+        ? err('is not host:port[/advertised[:port][/IPv4 advertised[:port]]]')
+        : ok(value);
     },
     print: (value) =>
-      value.advertised === undefined
-        ? printEndpoint(value)
-        : `${printEndpoint(value)}/${printEndpoint({ host: value.advertised.address, port: value.advertised.port })}`,
+      printEndpoint(value) + printAdvertised(value.advertised) + printAdvertised(value.advertisedIPv4),
   };
 }
 

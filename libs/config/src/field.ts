@@ -24,6 +24,8 @@ export interface Endpoint {
 /** Where to listen and, behind NAT or a balancer, the address that phones are told. */
 export interface Listener extends Endpoint {
   readonly advertised?: { readonly address: string; readonly port: number };
+  /** What IPv4 peers are told of a listener that serves both families. */
+  readonly advertisedIPv4?: { readonly address: string; readonly port: number };
 }
 
 /** Where the replicas of a service are found: a list, or a DNS name whose addresses are all replicas (headless Service). */

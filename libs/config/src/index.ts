@@ -5,3 +5,4 @@ export * from './field.ts';
 export { ROLLCALL_NAMES } from './names.ts';
 export * from './process.ts';
 export * from './run-service.ts';
+export * from './transport.ts';

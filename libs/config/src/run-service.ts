@@ -38,6 +38,8 @@ export interface RunnableService {
   /** Resolves with what the ready line tells: where the service listens. */
   start(): Promise<object>;
   stop(): Promise<void>;
+  /** Takes in what has changed outside: files that are named in the configuration. Called at SIGHUP. */
+  reload?(): Promise<void>;
 }
 
 /** What the configuration of every service has. */
@@ -60,7 +62,7 @@ export interface ServiceProcess<C extends Logged, L extends ProcessLog, T extend
 export interface ServiceSeam extends ProcessSeam {
   on(event: ProcessEvent, listener: (fact: unknown) => void): void;
 }
-type ProcessEvent = 'SIGTERM' | 'SIGINT' | 'uncaughtException' | 'unhandledRejection';
+type ProcessEvent = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'uncaughtException' | 'unhandledRejection';
 
 const wholeProcess = (): ServiceSeam => ({
   ...thisProcess(),
@@ -97,6 +99,7 @@ export async function runService<C extends Logged, L extends ProcessLog, T exten
   endOnFault(seam, log);
   const running = compose(config, { log, tracing });
   stopOnSignal(seam, log, running);
+  reloadOnSignal(seam, log, running);
   try {
     log.info({ ...(await running.start()) }, 'ready');
   } catch (error) {
@@ -140,6 +143,16 @@ function stopOnSignal(seam: ServiceSeam, log: ProcessLog, running: RunnableServi
       stop(signal);
     });
   }
+}
+
+function reloadOnSignal(seam: ServiceSeam, log: ProcessLog, running: RunnableService): void {
+  if (running.reload === undefined) return;
+  seam.on('SIGHUP', () => {
+    log.info({}, 'reloading');
+    running.reload?.().catch((error: unknown) => {
+      log.error({ err: error }, 'reloading failed');
+    });
+  });
 }
 
 /** Why a start failed, as one line; every way in which a port may be taken reads alike. */

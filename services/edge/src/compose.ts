@@ -1,6 +1,6 @@
-import { networkInterfaces, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { printEndpoint, redisAddress } from '@rollcall/config';
-import type { Listener, Replicas } from '@rollcall/config';
+import type { Replicas } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { epochMs } from '@rollcall/kernel';
@@ -14,17 +14,23 @@ import {
   dnsReplicas,
   staticReplicas,
 } from '@rollcall/sip-net';
-import type { InnerLink, InnerServer, ListenerOptions, NativeFront, ReplicaSource } from '@rollcall/sip-net';
+import type { InnerLink, InnerServer, NativeFront, ReplicaSource } from '@rollcall/sip-net';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import type { EdgeConfig } from './config.ts';
 import { createCore } from './core.ts';
-import type { EdgeCore } from './core.ts';
+import type { CoreOptions, EdgeCore } from './core.ts';
+import { drain } from './drain.ts';
+import type { DrainParts } from './drain.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { publishMetrics } from './metrics.ts';
+import type { PushSender } from './proxy/push-waker.ts';
+import { WebhookPush } from './push-sender.ts';
 import { traced, tracedInner } from './traced.ts';
+import { reachable, transportOptions } from './transports.ts';
 
 /** What `main.ts` has made before the rest can be. */
 export interface EdgeDeps {
@@ -42,6 +48,8 @@ export interface EdgePorts {
 export interface Edge {
   /** Rejects when a port cannot be had. Resolves with or without the store. */
   start(): Promise<EdgePorts>;
+  /** Reads the certificate files again at once. */
+  reload(): Promise<void>;
   /** Unready, no new connections, drain, give up the lease, close; the store last. */
   stop(): Promise<void>;
 }
@@ -49,9 +57,17 @@ export interface Edge {
 /** A client retransmits for 32 s (timer F); an answer that takes longer than this is worth no more than a 503. */
 const INNER_TIMEOUT_MS = 5_000;
 const INNER_PENDING = 20_000;
-/** How long requests at work may take at the end. */
-const DRAIN_MS = 6_000;
-const DRAIN_POLL_MS = 20;
+/** What a device that registers while the edge drains gets at most, seconds; no registrar of ours grants less by default. */
+const DRAIN_EXPIRES_S = 60;
+/** Octets of a message that is kept: a datagram's worth would let one user fill what is meant for many. */
+const OFFLINE_OCTETS = 8_192;
+/** Devices waited for, bindings asked, calls followed at one time (invariant 9). */
+const PUSH_LIMIT = 10_000;
+const QUALIFY_LIMIT = 200_000;
+const DIALOG_LIMIT = 20_000;
+/** How often the load is read. */
+const LOAD_TICK_MS = 100;
+const SECOND_MS = 1_000;
 
 /** How spans and their attributes are called. */
 const WORDS = { spans: SPANS, attributes: ATTRIBUTES };
@@ -67,7 +83,7 @@ const TIMERS: Timers = {
 /** Wires the edge; nothing runs before `start`. */
 export function compose(config: EdgeConfig, deps: EdgeDeps): Edge {
   const running = new RunningEdge(config, deps);
-  return { start: () => running.start(), stop: () => running.stop() };
+  return { start: () => running.start(), stop: () => running.stop(), reload: () => running.reload() };
 }
 
 class RunningEdge {
@@ -82,17 +98,15 @@ class RunningEdge {
   #inner: InnerServer | undefined;
   #lease: LeaseKeeper | undefined;
   #ops: OpsServer | undefined;
+  readonly #loopDelay = new LoopDelay(LOAD_TICK_MS);
+  #loadTimer: NodeJS.Timeout | undefined;
   #draining = false;
 
   constructor(config: EdgeConfig, { log, tracing }: EdgeDeps) {
     this.#config = config;
     this.#log = log;
     this.#tracing = tracing;
-    const listeners = [
-      ...config.sipUdp.map((listener) => listenerOptions('udp', listener)),
-      ...config.sipTcp.map((listener) => listenerOptions('tcp', listener)),
-    ];
-    this.#front = createSipFront({ listeners, clock: CLOCK, log });
+    this.#front = createSipFront({ ...transportOptions(config), clock: CLOCK, log });
     const link = (replicas: Replicas): InnerLink =>
       createInnerLink({
         replicas: sourceOf(replicas),
@@ -113,13 +127,18 @@ class RunningEdge {
     }
   }
 
+  reload(): Promise<void> {
+    return this.#front.reloadCertificates();
+  }
+
   async stop(): Promise<void> {
+    const began = !this.#draining && this.#ops !== undefined;
     this.#draining = true;
-    this.#front.stopAccepting();
     if (this.#core !== undefined) {
+      if (began) await this.#drain(this.#core);
       this.#core.onRequest.draining = true;
-      await this.#drain();
     }
+    clearInterval(this.#loadTimer);
     await this.#lease?.stop();
     await this.#front.stop();
     await this.#inner?.close();
@@ -156,6 +175,10 @@ class RunningEdge {
       WORDS,
     );
     core.domains.start();
+    this.#loadTimer = setInterval(() => {
+      this.#loopDelay.tick(performance.now());
+      core.admission.tick();
+    }, LOAD_TICK_MS);
     await Promise.all([this.#registrar.start(), this.#presence.start()]);
     await this.#front.start(traced(core.onRequest, this.#tracing, WORDS));
     for (const { local, advertised } of this.#front.listeners) {
@@ -198,6 +221,15 @@ class RunningEdge {
         location: store.location,
         storeClock: store.clock,
         leases: store.edges,
+        messages: store.messages,
+        push: this.#pushSender(),
+        load: {
+          lagMs: () => this.#loopDelay.lag(),
+          waiting: () => {
+            const waiting = Math.max(this.#registrar.stats().pending, this.#presence.stats().pending);
+            return waiting / INNER_PENDING;
+          },
+        },
         clock: CLOCK,
         timers: TIMERS,
         random: Math.random,
@@ -213,8 +245,16 @@ class RunningEdge {
         nonceLimit: config.nonceLimit,
         userCacheLimit: config.userCache,
         digest: { allowRfc2069: config.allowRfc2069, digestUri: config.digestUri },
+        ...callOptions(config),
       },
     );
+  }
+
+  #pushSender(): PushSender | undefined {
+    const { pushUrl, secret } = this.#config;
+    return pushUrl === undefined
+      ? undefined
+      : new WebhookPush({ url: pushUrl, secret }, this.#log, () => CLOCK.now());
   }
 
   #openOps(store: Store, core: EdgeCore): Promise<OpsServer> {
@@ -234,7 +274,8 @@ class RunningEdge {
           size: size('completed'),
         },
         { queue: 'client-transactions', limit: DEFAULT_LIMITS.maxClientTransactions, size: size('clients') },
-        { queue: 'connections', limit: DEFAULT_LIMITS.maxConnections, size: size('connections') },
+        { queue: 'connections', limit: this.#config.maxConnections, size: size('connections') },
+        { queue: 'handshakes', limit: this.#config.maxConnections, size: size('arriving') },
         { queue: 'registrar-link', limit: INNER_PENDING, size: () => this.#registrar.stats().pending },
         { queue: 'presence-link', limit: INNER_PENDING, size: () => this.#presence.stats().pending },
       ],
@@ -262,32 +303,56 @@ class RunningEdge {
     return { ok: true };
   }
 
-  async #drain(): Promise<void> {
-    const until = performance.now() + DRAIN_MS;
-    while (this.#front.sizes().pending > 0 && performance.now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+  /** Devices are moved to other edges; calls and messages in progress come to their end (E12). */
+  async #drain(core: EdgeCore): Promise<void> {
+    const { drainWaitS, drainGraceS, drainRate } = this.#config;
+    core.shortenRegistrations(DRAIN_EXPIRES_S);
+    const streams = this.#front.streams().length;
+    this.#log.info({ streams, busy: core.busy.size }, 'draining');
+    const options = { waitMs: drainWaitS * SECOND_MS, graceMs: drainGraceS * SECOND_MS, rate: drainRate };
+    const parts: DrainParts = {
+      stopAccepting: () => {
+        this.#front.stopAccepting();
+      },
+      streams: () => this.#front.streams().filter((flow) => !core.isInner(flow)),
+      pending: () => this.#front.sizes().pending,
+      busy: core.busy,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      now: () => performance.now(),
+      random: Math.random,
+    };
+    await drain(parts, options);
   }
+}
+
+/** What the core does for calls, as configured. */
+function callOptions(
+  config: EdgeConfig,
+): Pick<CoreOptions, 'trusted' | 'guard' | 'push' | 'offline' | 'qualify' | 'dialogs'> {
+  return {
+    trusted: { networks: config.trustedPeers, names: config.trustedNames },
+    guard: {
+      exempt: config.guardExempt,
+      guessesPerName: config.guardNameGuesses,
+      guessesPerAddress: config.guardAddressGuesses,
+      scansPerAddress: config.guardAddressScans,
+      banMs: config.guardBanS * SECOND_MS,
+    },
+    push: { waitMs: config.pushWaitS * SECOND_MS, limit: PUSH_LIMIT },
+    offline: config.offlineMessages
+      ? {
+          messages: config.offlineMessagesLimit,
+          octets: OFFLINE_OCTETS,
+          ttlMs: config.offlineMessagesTtlS * SECOND_MS,
+        }
+      : undefined,
+    qualify: config.qualifyS > 0 ? { intervalMs: config.qualifyS * SECOND_MS, limit: QUALIFY_LIMIT } : undefined,
+    dialogs: config.dialogStates ? { calls: DIALOG_LIMIT } : undefined,
+  };
 }
 
 function sourceOf(replicas: Replicas): ReplicaSource {
   return replicas.kind === 'dns'
     ? dnsReplicas(replicas.name, replicas.port)
     : staticReplicas(replicas.endpoints);
-}
-
-/** A wildcard cannot be told to anybody: what is told then is the first address of this host that others reach. */
-function listenerOptions(transport: 'udp' | 'tcp', listener: Listener): ListenerOptions {
-  const { host, port } = listener;
-  const told = reachable(host);
-  const advertised = listener.advertised ?? (told === host ? undefined : { address: told, port });
-  return { transport, host, port, ...(advertised === undefined ? undefined : { advertised }) };
-}
-
-function reachable(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return host;
-  const family = host === '::' ? 'IPv6' : 'IPv4';
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const outer = addresses.find((address) => address.family === family && !address.internal);
-  return outer?.address ?? (host === '::' ? '::1' : '127.0.0.1');
 }

@@ -5,7 +5,6 @@ import {
   defineConfig,
   integer,
   list,
-  listener,
   MAX_PORT,
   opsSettings,
   optional,
@@ -15,6 +14,8 @@ import {
   string,
 } from '@rollcall/config';
 import type { ConfigOf } from '@rollcall/config';
+import { callSettings } from './call-config.ts';
+import { transportSettings } from './transport-config.ts';
 
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
@@ -31,18 +32,8 @@ export const edgeConfig = defineConfig({
     ),
     help: 'Names this edge in flow tokens and in its lease; no two edges may have the same. The host name when unset.',
   },
-  sipUdp: {
-    env: 'ROLLCALL_SIP_UDP',
-    type: list(listener()),
-    default: [{ host: '0.0.0.0', port: 5060 }],
-    help: 'Where phones reach the edge over UDP, and behind "/" the address that they are told.',
-  },
-  sipTcp: {
-    env: 'ROLLCALL_SIP_TCP',
-    type: list(listener()),
-    default: [{ host: '0.0.0.0', port: 5060 }],
-    help: 'Where phones reach the edge over TCP, and behind "/" the address that they are told.',
-  },
+  ...transportSettings,
+  ...callSettings,
   innerHost: {
     env: 'ROLLCALL_INNER_HOST',
     type: string({ pattern: /^[A-Za-z0-9.:_-]+$/, what: 'a host name or address' }),

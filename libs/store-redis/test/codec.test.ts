@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
-import type { Aor, Binding, BindingId } from '@rollcall/location';
+import type { Aor, Binding, BindingId, LocationSnapshot } from '@rollcall/location';
 import { base36, base36x8, base36x9, readBase36 } from '../src/codec/base36.ts';
 import { changesForPresence, printChanges, readChanges } from '../src/codec/changes.ts';
 import { expirySpan, firstVersion, printRecord, readRecord, versionText } from '../src/codec/record.ts';
@@ -63,11 +64,58 @@ const bindings: fc.Arbitrary<Binding> = fc
     optional('instance', text),
     optional('userAgent', text),
     optional('source', text),
+    optional('gruu', fc.record({ since: moment, firstCseq: fc.integer({ min: 0, max: 2 ** 31 - 1 }) })),
+    optional(
+      'reachability',
+      fc.oneof(
+        fc.record({ reachable: fc.constant(false), at: moment }),
+        fc.record({ reachable: fc.constant(true), at: moment }),
+        fc.record({ reachable: fc.constant(true), rttMs: fc.integer({ min: 0, max: 60_000 }), at: moment }),
+      ),
+    ),
   )
   .map((parts) => Object.assign({}, ...parts) as Binding);
 const aors = fc
   .constantFrom('sip:u@example.test', 'tel:+15551234', 'sip:example.test')
   .map((aor) => aor as Aor);
+
+/** A record as an earlier release has written it. */
+interface Kept {
+  readonly aor: Aor;
+  readonly text: string;
+  readonly snapshot: LocationSnapshot;
+}
+const kept = JSON.parse(
+  readFileSync(new URL('fixtures/location-records-1.json', import.meta.url), 'utf8'),
+) as readonly Kept[];
+
+describe('records of other releases', () => {
+  test.each(kept)(
+    'K30 what was written before still reads as it was meant: $aor',
+    ({ aor, text, snapshot }) => {
+      expect(readRecord(aor, text)).toEqual(snapshot);
+    },
+  );
+
+  test.each(kept)('what needs nothing new is written as it always was: $aor', ({ aor, text, snapshot }) => {
+    const { version, bindings } = snapshot;
+    expect(printRecord(aor, version, expirySpan(bindings).first, bindings)).toBe(text);
+  });
+
+  test('K30 numbers that a later release adds are read over', () => {
+    const [{ aor, text, snapshot }] = kept as [Kept];
+    const lines = text.split('\n');
+    lines[4] += `${','.repeat(11 - (lines[4] ?? '').split(',').length)},zz,later`;
+    expect(readRecord(aor, lines.join('\n'))).toEqual(snapshot);
+  });
+
+  test('K30 a format that is not known is refused, whatever it looks like', () => {
+    const [{ aor, text }] = kept as [Kept];
+    for (const record of [`2${text.slice(1)}`, `~${text.slice(1)}`, '2', '1', 'x', text.slice(0, 40)]) {
+      expect(() => readRecord(aor, record)).toThrow(RangeError);
+    }
+  });
+});
 
 describe('the location record', () => {
   test('what is printed is read back, whatever octets it holds', () => {

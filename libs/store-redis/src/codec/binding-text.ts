@@ -61,6 +61,7 @@ export function readBinding(
   };
   if (numbers.q !== undefined) binding.q = numbers.q;
   if (numbers.regId !== undefined) binding.regId = numbers.regId;
+  readAdded(binding, numbers.added);
   const userAgent = readOptional(line(5));
   if (userAgent !== undefined) binding.userAgent = userAgent;
   const instance = readInstance(line(6), params);
@@ -72,23 +73,38 @@ export function readBinding(
 }
 
 /**
- * `<cseq>,<lifetime>[,<expiry after the record's next one>[,<ms from registered to refreshed>[,<Path values>[,<q>[,<reg-id>]]]]]`:
- * integers in base 36, the usual values (0, 0 and 1 for the middle ones) empty, and none at the end.
+ * `<cseq>,<lifetime>[,<expiry after the record's next one>[,<ms from registered to refreshed>[,<Path values>[,<q>[,<reg-id>
+ * [,<added>]]]]]]`: integers in base 36, the usual values (0, 0 and 1 for the middle ones) empty, and none at the end.
  */
 function printNumbers(binding: Binding, first: number): string {
+  const added = binding.gruu === undefined && binding.reachability === undefined ? '' : printAdded(binding);
   const { refreshedAt, expiresAt, q, regId } = binding;
   const later = expiresAt - first;
   const age = refreshedAt - binding.registeredAt;
   const paths = binding.path.length;
   let text = `${base36(binding.cseq)},${printLifetime(expiresAt - refreshedAt)}`;
   const last =
-    regId !== undefined ? 5 : q !== undefined ? 4 : paths !== 1 ? 3 : age !== 0 ? 2 : later !== 0 ? 1 : 0;
+    regId !== undefined || added !== ''
+      ? 5
+      : q !== undefined
+        ? 4
+        : paths !== 1
+          ? 3
+          : age !== 0
+            ? 2
+            : later !== 0
+              ? 1
+              : 0;
   if (last > 0) text += later === 0 ? ',' : `,${printInteger(later)}`;
   if (last > 1) text += age === 0 ? ',' : `,${printInteger(age)}`;
   if (last > 2) text += paths === 1 ? ',' : `,${base36(paths)}`;
   if (last > 3) text += q === undefined ? ',' : `,${base36(q)}`;
-  if (regId !== undefined) text += `,${base36(regId)}`;
-  return text;
+  if (last > 4) text += regId === undefined ? ',' : `,${base36(regId)}`;
+  return text + added;
+}
+
+function mustBeNumbers(sum: number): void {
+  if (Number.isNaN(sum)) throw new RangeError('a location record with numbers that are none');
 }
 
 interface Numbers {
@@ -99,18 +115,18 @@ interface Numbers {
   readonly paths: number;
   readonly q: number | undefined;
   readonly regId: number | undefined;
+  readonly added: readonly string[];
 }
 
 function readNumbers(text: string, first: number): Numbers {
-  const [cseqText = '', lifetime = '', later = '', ageText = '', pathsText = '', q, regId] = text.split(',');
+  const [cseqText = '', lifetime = '', later = '', ageText = '', pathsText = '', q, regId, ...added] =
+    text.split(',');
   const cseq = readInteger(cseqText);
   const expiresAt = first + (later === '' ? 0 : readInteger(later));
   const refreshedAt = expiresAt - readLifetime(lifetime);
   const age = ageText === '' ? 0 : readInteger(ageText);
   const paths = pathsText === '' ? 1 : readInteger(pathsText);
-  if (Number.isNaN(cseq + refreshedAt + age + paths)) {
-    throw new RangeError('a location record with numbers that are none');
-  }
+  mustBeNumbers(cseq + refreshedAt + age + paths);
   return {
     cseq,
     expiresAt,
@@ -119,7 +135,38 @@ function readNumbers(text: string, first: number): Numbers {
     paths,
     q: q === undefined || q === '' ? undefined : readInteger(q),
     regId: regId === undefined || regId === '' ? undefined : readInteger(regId),
+    added,
   };
+}
+
+/**
+ * What came to the format later: `,<ms from registered to the GRUUs' generation>,<CSeq after the first>` or two empty ones, then
+ * `,<0: unreachable, 1: reachable, else 2 more than the round trip in ms>,<ms from refreshed to then>`. Whoever does not know them
+ * reads over them, and so do we over what comes after.
+ */
+function printAdded({ gruu, reachability, registeredAt, refreshedAt, cseq }: Binding): string {
+  const state =
+    gruu === undefined
+      ? ',,'
+      : `,${printInteger(gruu.since - registeredAt)},${printInteger(cseq - gruu.firstCseq)}`;
+  if (reachability === undefined) return state;
+  const { reachable, rttMs, at } = reachability;
+  const found = reachable ? (rttMs === undefined ? 1 : rttMs + 2) : 0;
+  return `${state},${base36(found)},${printInteger(at - refreshedAt)}`;
+}
+
+function readAdded(binding: Mutable<Binding>, added: readonly string[]): void {
+  const [since = '', cseqs = '', found = '', at = ''] = added;
+  if (since !== '') {
+    const moment = epochMs(binding.registeredAt + readInteger(since));
+    binding.gruu = { since: moment, firstCseq: binding.cseq - readInteger(cseqs) };
+    mustBeNumbers(binding.gruu.since + binding.gruu.firstCseq);
+  }
+  if (found === '') return;
+  const code = readInteger(found);
+  const moment = epochMs(binding.refreshedAt + readInteger(at));
+  mustBeNumbers(code + moment);
+  binding.reachability = { reachable: code > 0, ...(code > 1 ? { rttMs: code - 2 } : {}), at: moment };
 }
 
 /** `@rest` when the URI begins like the AoR up to its `@`; `.uri` otherwise. */

@@ -1,6 +1,7 @@
 import { createHmac, hash, randomFillSync } from 'node:crypto';
 import { BoundedMap } from '@rollcall/kernel';
 import { KeyedHash } from './keyed-hash.ts';
+import { NonceCounts } from './nonce-counts.ts';
 import { sameDigest } from './verifier.ts';
 
 /*
@@ -51,7 +52,7 @@ export class NonceAuthority {
   readonly #tag: string;
   readonly #keys = new BoundedMap<number, KeyedHash>(4);
   /** Highest `nc` by stamp. Only nonces that carried a right answer are in it. */
-  readonly #highWater: BoundedMap<number, number>;
+  readonly #highWater: NonceCounts;
   /** Everything issued up to this stamp and not in the table is stale, because its count may have been pushed out. */
   #watermark = 0;
   #lastStamp = 0;
@@ -62,9 +63,7 @@ export class NonceAuthority {
     if (options.rotationMs < options.lifetimeMs)
       throw new RangeError('a nonce would outlive the key before the present one');
     this.#tag = hash('sha256', options.edge).slice(0, TAG_LENGTH);
-    this.#highWater = new BoundedMap(options.highWaterLimit, (stamp) => {
-      if (stamp > this.#watermark) this.#watermark = stamp;
-    });
+    this.#highWater = new NonceCounts(options.highWaterLimit);
   }
 
   /** Nonces whose count is kept at present. */
@@ -89,7 +88,7 @@ export class NonceAuthority {
       return 'forged';
     if (!nonce.startsWith(this.#tag)) return 'stale';
     if (issuedAt(stamp) + this.options.lifetimeMs <= now) return 'stale';
-    return stamp > this.#watermark || this.#highWater.peek(stamp) !== undefined ? 'fresh' : 'stale';
+    return stamp > this.#watermark || this.#highWater.get(stamp) !== undefined ? 'fresh' : 'stale';
   }
 
   /**
@@ -99,11 +98,12 @@ export class NonceAuthority {
   accept(nonce: string, nc: number | undefined): boolean {
     const stamp = readStamp(nonce);
     const count = nc ?? USED_UP;
-    const highest = this.#highWater.peek(stamp);
+    const highest = this.#highWater.get(stamp);
     if (highest === undefined && stamp <= this.#watermark) return false;
     if (highest !== undefined && count <= highest) return false;
     if (highest !== undefined && count === USED_UP) return false;
-    this.#highWater.set(stamp, count);
+    const gone = this.#highWater.set(stamp, count);
+    if (gone !== undefined && gone > this.#watermark) this.#watermark = gone;
     return true;
   }
 

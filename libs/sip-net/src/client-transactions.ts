@@ -1,6 +1,7 @@
 import type { SipResponse } from '@rollcall/sip';
 import { clientKey, clientKeyOf, type ClientTransactionUser, type Flow } from '@rollcall/sip-transaction';
 import type { ClientOwner, ClientTransaction } from './client-transaction.ts';
+import { FlightTable } from './flight-table.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { callUser, type RunnerContext } from './runner-context.ts';
@@ -10,7 +11,7 @@ const ignoreOutcome: ClientTransactionUser = { onResponse: () => undefined, onFa
 /** Runs the client transactions of a front: starts them, and matches responses to them (RFC 3261 §17.1.3). */
 export class ClientTransactions implements ClientOwner {
   readonly #context: RunnerContext;
-  readonly #clients = new Map<string, ClientTransaction>();
+  readonly #clients = new FlightTable<ClientTransaction>();
 
   constructor(context: RunnerContext) {
     this.#context = context;
@@ -59,7 +60,7 @@ export class ClientTransactions implements ClientOwner {
       });
       return client;
     }
-    this.#clients.set(key, client);
+    this.#clients.add(key, client);
     client.begin();
     return client;
   }
@@ -69,10 +70,10 @@ export class ClientTransactions implements ClientOwner {
   }
 
   onClientTerminated(transaction: ClientTransaction): void {
-    if (this.#clients.get(transaction.key) === transaction) this.#clients.delete(transaction.key);
+    if (this.#clients.get(transaction.key) === transaction) this.#clients.take(transaction.key);
   }
 
   stop(): void {
-    for (const client of [...this.#clients.values()]) client.end();
+    for (const client of this.#clients.all()) client.end();
   }
 }

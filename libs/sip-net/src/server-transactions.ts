@@ -9,6 +9,7 @@ import {
   timersFor,
 } from '@rollcall/sip-transaction';
 import { CompletedRing } from './completed.ts';
+import { FlightTable } from './flight-table.ts';
 import { InviteServerTransaction, type InviteServerOwner } from './invite-server.ts';
 import { NonInviteServerTransaction, type NonInviteServerOwner } from './non-invite-server.ts';
 import { callUser, type RunnerContext } from './runner-context.ts';
@@ -28,7 +29,7 @@ const RETRY_AFTER_S = 5;
  */
 export class ServerTransactions implements NonInviteServerOwner, InviteServerOwner {
   readonly #context: RunnerContext;
-  readonly #pending = new Map<string, NonInviteServerTransaction>();
+  readonly #pending = new FlightTable<NonInviteServerTransaction>();
   readonly #completed: CompletedRing;
   readonly #invites = new Map<string, InviteServerTransaction>();
   readonly #statelessInvites: BoundedMap<string, true>;
@@ -74,10 +75,10 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
   tick(now: number): void {
     this.#completed.expire(now);
     this.#context.counters.completedEvicted = this.#completed.evicted;
-    for (const transaction of this.#pending.values()) {
+    for (const transaction of this.#pending.all()) {
       const age = now - transaction.since;
       const times = timersFor(transaction.flow.transport);
-      if (age < times.tryingAfter) return; // the map is in the order of arrival
+      if (age < times.tryingAfter) continue;
       if (age >= (times.first('F') ?? 0)) transaction.end();
       else if (transaction.state === 'Trying') {
         transaction.respond(100, answer(transaction.request, transaction.flow, 100));
@@ -87,13 +88,13 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
 
   stop(): void {
     for (const invite of [...this.#invites.values()]) invite.end();
-    for (const pending of [...this.#pending.values()]) pending.end();
+    for (const pending of this.#pending.all()) pending.end();
     this.#completed.clear();
     this.#statelessInvites.clear();
   }
 
   onCompleted(transaction: NonInviteServerTransaction, message: string): void {
-    this.#pending.delete(transaction.key);
+    this.#pending.take(transaction.key);
     const wait = timersFor(transaction.flow.transport).first('J') ?? 0;
     if (wait === 0) {
       transaction.apply('timerJ');
@@ -103,7 +104,7 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
   }
 
   onTerminated(transaction: NonInviteServerTransaction): void {
-    if (this.#pending.get(transaction.key) === transaction) this.#pending.delete(transaction.key);
+    if (this.#pending.get(transaction.key) === transaction) this.#pending.take(transaction.key);
   }
 
   onInviteTerminated(transaction: InviteServerTransaction): void {
@@ -146,7 +147,7 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
     );
     this.#callUser(transaction);
     if (transaction.state === 'Trying' || transaction.state === 'Proceeding')
-      this.#pending.set(key, transaction);
+      this.#pending.add(key, transaction);
   }
 
   #receiveInvite(request: SipRequest, flow: Flow): void {

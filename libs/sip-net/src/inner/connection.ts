@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { hostPort, plainAddress } from '../addresses.ts';
 import { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
+import { FlightTable } from '../flight-table.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
 import type { TappedFlow, TapSlot } from '../tap.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
-import { PendingTable } from './pending-table.ts';
 import type { Replica } from './replicas.ts';
 import { hashText } from './rendezvous.ts';
 
@@ -61,7 +61,7 @@ export class InnerConnection implements FramedSocketUser {
   readonly seed: number;
   readonly #owner: ConnectionOwner;
   readonly #replica: Replica;
-  readonly #pending = new PendingTable<PendingRequest>();
+  readonly #pending = new FlightTable<PendingRequest>();
   #framed: FramedSocket | undefined;
   #flow: TappedFlow;
   #state: 'idle' | 'connecting' | 'up' | 'down' = 'idle';
@@ -109,7 +109,7 @@ export class InnerConnection implements FramedSocketUser {
     if (!this.#framed.write(request.message)) return false;
     this.#owner.tap.tap?.sent(request.message, this.#flow);
     if (this.#pending.size === 0) this.#owesSince = this.#owner.now();
-    this.#pending.add(request);
+    this.#pending.add(request.branch, request);
     return true;
   }
 
@@ -136,9 +136,9 @@ export class InnerConnection implements FramedSocketUser {
   onMessage(raw: string): void {
     this.#owner.tap.tap?.received(raw, this.#flow);
     const answer = readAnswer(raw, this.#owner.reading);
-    const request = answer === undefined ? undefined : this.#pending.get(answer.branch);
-    if (answer === undefined || request === undefined || answer.status < 200) return;
-    this.#pending.take(request.branch);
+    if (answer === undefined || answer.status < 200) return;
+    const request = this.#pending.take(answer.branch);
+    if (request === undefined) return;
     this.#owner.onOver(request, answer);
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { PendingTable } from '../src/inner/pending-table.ts';
+import { FlightTable } from '../src/flight-table.ts';
 
 const command = fc.record({
   what: fc.constantFrom('add', 'take', 'get', 'drain'),
@@ -10,12 +10,12 @@ const command = fc.record({
 it('holds what a map would hold, also where many fall on one place', () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 80 }), fc.constantFrom(1, 2, 64), (commands, places) => {
-      const table = new PendingTable<{ branch: string }>(places);
+      const table = new FlightTable<{ branch: string }>(places);
       const model = new Map<string, { branch: string }>();
       for (const { what, branch } of commands) {
         const request = { branch };
         if (what === 'add') {
-          expect(table.add(request)).toBe(!model.has(branch));
+          expect(table.add(branch, request)).toBe(!model.has(branch));
           if (!model.has(branch)) model.set(branch, request);
         } else if (what === 'take') {
           expect(table.take(branch)).toBe(model.get(branch));

@@ -3,6 +3,7 @@
  * node --import tsx --conditions=@rollcall/source services/edge/bench/register.ts
  */
 import { hashOctets } from '@rollcall/digest';
+import { MemoryMessages } from '@rollcall/location';
 import { checkRequest, edit, parseMessage } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
 import { readAnswer } from '@rollcall/sip-net';
@@ -12,6 +13,7 @@ import { createCore } from '../src/core.ts';
 import type { InnerLink, InnerOutcome } from '../src/ports.ts';
 import {
   ADVERTISED,
+  CALL_OPTIONS,
   EDGE,
   FakeFlow,
   FakeFront,
@@ -65,6 +67,9 @@ const core = createCore(
     location: store.location,
     storeClock: hand,
     leases: store.leaseSource,
+    messages: new MemoryMessages(hand),
+    push: undefined,
+    load: { lagMs: () => 0, waiting: () => 0 },
     clock: hand,
     timers: hand,
     random: () => 0,
@@ -80,6 +85,7 @@ const core = createCore(
     nonceLimit: 100_000,
     userCacheLimit: 100_000,
     digest: { allowRfc2069: true, digestUri: 'equivalent' },
+    ...CALL_OPTIONS,
   },
 );
 core.own.add(ADVERTISED);

@@ -6,6 +6,7 @@ import type { SipRequest } from '@rollcall/sip';
 import type { ServerTransaction } from '@rollcall/sip-transaction';
 import type { DigestOutcome, EdgeCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
+import type { GuessGuard } from './guess-guard.ts';
 import type { Replies, Side } from './reply.ts';
 import type { Account, UserCache } from './user-cache.ts';
 
@@ -46,6 +47,7 @@ export class Authenticator {
     private readonly counters: EdgeCounters,
     private readonly clock: Clock,
     private readonly policy: DigestPolicy,
+    private readonly guard: GuessGuard,
   ) {
     // Compared with for a user that does not exist, so that the same work is done; no password hashes to it.
     const nobody = (algorithm: Algorithm): string => hashHa1(algorithm, '', '', nonces.issue(clock.now()));
@@ -62,6 +64,8 @@ export class Authenticator {
     switch (answer.kind) {
       case 'empty':
       case 'unoffered':
+        if (this.#isBanned(transaction, realm)) return;
+        this.guard.challenged(transaction.flow.remote.address);
         this.#challenge(transaction, realm, side, 'none');
         return;
       case 'malformed':
@@ -101,6 +105,11 @@ export class Authenticator {
       this.replies.refuse(transaction, 'digestUri');
       return;
     }
+    const verdict = this.guard.judge(transaction.flow.remote.address, answer.realm, answer.username);
+    if (verdict !== 'serve') {
+      this.replies.refuse(transaction, verdict);
+      return;
+    }
     switch (this.nonces.check(answer.nonce, this.clock.now())) {
       case 'forged':
         this.#challenge(transaction, answer.realm, claim.side, 'forged');
@@ -136,7 +145,9 @@ export class Authenticator {
       transaction.request.method,
       ha1 ?? this.#dummies[answer.algorithm],
     );
+    const { address } = transaction.flow.remote;
     if (user === undefined || ha1 === undefined || !right) {
+      this.guard.wrong(address, answer.realm, answer.username);
       this.#challenge(transaction, answer.realm, side, 'wrong');
       return;
     }
@@ -145,7 +156,20 @@ export class Authenticator {
       return;
     }
     this.#count('accepted');
+    this.guard.proved(address, answer.realm, answer.username);
     claim.next(transaction, account);
+  }
+
+  /** A phone that has proved itself before is still challenged at an address that is banned for what others do there. */
+  #isBanned(transaction: ServerTransaction, realm: string): boolean {
+    const { address } = transaction.flow.remote;
+    if (!this.guard.suspects(address)) return false;
+    const from = transaction.request.from();
+    const name = from.ok && from.value.uri.kind === 'sip' ? (from.value.uri.user ?? '') : '';
+    const verdict = this.guard.judge(address, realm, name);
+    if (verdict === 'serve') return false;
+    this.replies.refuse(transaction, verdict);
+    return true;
   }
 
   /** RFC 7616 §3.4.6 wants the two to name the same resource; RFC 8760 §2.6 item 6 lets a server be lenient. */

@@ -346,7 +346,8 @@ function callOptions(
           ttlMs: config.offlineMessagesTtlS * SECOND_MS,
         }
       : undefined,
-    qualify: config.qualifyS > 0 ? { intervalMs: config.qualifyS * SECOND_MS, limit: QUALIFY_LIMIT } : undefined,
+    qualify:
+      config.qualifyS > 0 ? { intervalMs: config.qualifyS * SECOND_MS, limit: QUALIFY_LIMIT } : undefined,
     dialogs: config.dialogStates ? { calls: DIALOG_LIMIT } : undefined,
   };
 }

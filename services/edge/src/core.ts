@@ -1,29 +1,47 @@
 import { NonceAuthority, Verifier } from '@rollcall/digest';
 import type { Algorithm } from '@rollcall/digest';
 import type { Clock, Timers } from '@rollcall/kernel';
-import { FlowTokens } from '@rollcall/location';
-import type { EdgeLeases, LocationReader, StoreClock, UserDirectory } from '@rollcall/location';
-import type { SipFront } from '@rollcall/sip-transaction';
+import { FlowTokens, Gruus } from '@rollcall/location';
+import type { EdgeLeases, LocationReader, MessageStore, StoreClock, UserDirectory } from '@rollcall/location';
+import type { Flow, SipFront } from '@rollcall/sip-transaction';
+import { Admission } from './admission.ts';
+import type { LoadSources } from './admission.ts';
 import { Authenticator } from './authenticate.ts';
 import type { DigestPolicy } from './authenticate.ts';
+import { BusyFlows } from './busy-flows.ts';
 import { zeroCounters } from './counters.ts';
 import type { EdgeCounters } from './counters.ts';
 import { DomainTable } from './domain-table.ts';
 import { EdgeFinder } from './edge-finder.ts';
 import { FlowNames } from './flow-names.ts';
 import type { EdgeIdentity } from './flow-names.ts';
+import { FlowReports } from './flow-reports.ts';
 import { EventForwarder } from './forward-event.ts';
 import { RegisterForwarder } from './forward-register.ts';
 import { InnerForwarder } from './forward.ts';
 import type { CurrentTrace } from './forward.ts';
+import { GuessGuard } from './guess-guard.ts';
+import type { GuardOptions } from './guess-guard.ts';
+import { OfflineMessages } from './offline-messages.ts';
+import type { OfflineOptions } from './offline-messages.ts';
 import { OnInnerRequest } from './on-inner-request.ts';
 import { OnRequest } from './on-request.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import type { EdgeLog, InnerLink } from './ports.ts';
 import { CallProxy } from './proxy/call-proxy.ts';
+import type { UpstreamObserver } from './proxy/call-proxy.ts';
+import { DialogStates } from './proxy/dialog-states.ts';
 import { Egress } from './proxy/egress.ts';
+import { PushWaker } from './proxy/push-waker.ts';
+import type { PushOptions, PushSender } from './proxy/push-waker.ts';
+import { Targets } from './proxy/targets.ts';
+import { Qualifier } from './qualifier.ts';
+import type { QualifyOptions } from './qualifier.ts';
+import type { RegisterListener } from './register-listeners.ts';
 import { Replies } from './reply.ts';
 import { Router } from './routing.ts';
+import { Networks, TrustedPeers } from './trusted-peers.ts';
+import type { Network } from './trusted-peers.ts';
 import { USER_CACHE_DEFAULTS, UserCache } from './user-cache.ts';
 
 /** Everything that the core needs of the world. */
@@ -37,6 +55,10 @@ export interface CorePorts {
   readonly location: LocationReader;
   readonly storeClock: StoreClock;
   readonly leases: Pick<EdgeLeases, 'find'>;
+  readonly messages: MessageStore;
+  /** Where push notifications are asked for; undefined when nobody can be woken. */
+  readonly push: PushSender | undefined;
+  readonly load: LoadSources;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
@@ -54,6 +76,14 @@ export interface CoreOptions {
   readonly nonceLimit: number;
   readonly userCacheLimit: number;
   readonly digest: DigestPolicy;
+  /** Peers that call without credentials, by address and by the name in their certificate. */
+  readonly trusted: { readonly networks: readonly Network[]; readonly names: readonly string[] };
+  readonly guard: GuardOptions & { readonly exempt: readonly Network[] };
+  readonly push: PushOptions;
+  /** Undefined: nothing of this kind is done. */
+  readonly offline: OfflineOptions | undefined;
+  readonly qualify: QualifyOptions | undefined;
+  readonly dialogs: { readonly calls: number } | undefined;
 }
 
 /** The edge without its transports: what a front and an inner server call, and what there is to observe. */
@@ -66,6 +96,18 @@ export interface EdgeCore {
   readonly nonces: NonceAuthority;
   /** To be told of every address that is listened on, before requests come. */
   readonly own: OwnAddresses;
+  readonly guard: GuessGuard;
+  readonly admission: Admission;
+  readonly busy: BusyFlows;
+  /** True for a connection to another edge of ours. */
+  readonly isInner: (flow: Flow) => boolean;
+  readonly reports: FlowReports;
+  readonly waker: PushWaker | undefined;
+  readonly offline: OfflineMessages | undefined;
+  readonly qualifier: Qualifier | undefined;
+  readonly dialogs: DialogStates | undefined;
+  /** The first step of a drain: who registers now gets so many seconds at most. */
+  shortenRegistrations(longest: number): void;
   stop(): void;
 }
 
@@ -74,7 +116,7 @@ const RETRY_AFTER_S = 5;
 
 /** Wires the core. */
 export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
-  const { front, clock, log, timers, trace } = ports;
+  const { front, clock, log, timers, trace, location, storeClock, random } = ports;
   const counters = zeroCounters();
   const own = new OwnAddresses();
   const domains = new DomainTable(ports.users.domains, log);
@@ -91,8 +133,9 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   const replies = new Replies(counters, {
     retryAfterS: RETRY_AFTER_S,
     algorithms: options.algorithms,
-    random: ports.random,
+    random,
   });
+  const guard = new GuessGuard(options.guard, new Networks(options.guard.exempt), clock, log);
   const authenticator = new Authenticator(
     nonces,
     new Verifier(),
@@ -102,38 +145,135 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     counters,
     clock,
     options.digest,
+    guard,
   );
   const registrar = new InnerForwarder('registrar', ports.registrar, replies, counters, trace, options.inner);
   const presence = new InnerForwarder('presence', ports.presence, replies, counters, trace, options.inner);
   const egress = new Egress(front, names, new EdgeFinder(ports.leases, clock), trace);
-  const { location, storeClock } = ports;
-  const findUser = ports.users.find.bind(ports.users);
+  const reports = new FlowReports(ports.registrar, clock, options.inner);
+  const waker =
+    ports.push === undefined
+      ? undefined
+      : new PushWaker(ports.push, location, storeClock, timers, options.push);
+  const targets = new Targets(names, egress, {
+    gone: (aor, binding) => {
+      reports.report(aor, binding, GONE);
+    },
+    wake: (aor, device, done) => {
+      if (waker === undefined) done(undefined);
+      else waker.wake(aor, device, done);
+    },
+  });
+  const busy = new BusyFlows();
+  const offline =
+    options.offline === undefined
+      ? undefined
+      : new OfflineMessages(
+          { store: ports.messages, location, clock: storeClock, egress, targets, busy, timers, log },
+          options.offline,
+        );
+  const dialogs =
+    options.dialogs === undefined
+      ? undefined
+      : new DialogStates(ports.presence, timers, () => clock.now(), {
+          ...options.dialogs,
+          inner: options.inner,
+        });
+  const qualifier =
+    options.qualify === undefined
+      ? undefined
+      : new Qualifier(
+          {
+            front,
+            location,
+            storeClock,
+            reports,
+            timers,
+            random,
+            now: () => clock.now(),
+            host: options.edge.id,
+          },
+          options.qualify,
+        );
+  const observers: UpstreamObserver[] = [offline, dialogs].filter((one) => one !== undefined);
   const calls = new CallProxy({
+    domains,
+    authenticator,
+    trusted: new TrustedPeers(options.trusted.networks, options.trusted.names),
+    router,
+    names,
+    egress,
+    targets,
+    replies,
+    location,
+    storeClock,
+    findUser: ports.users.find.bind(ports.users),
+    gruus: new Gruus(options.secret),
+    busy,
+    waker,
+    observers,
+    timers,
+    log,
+  });
+  const listeners = registerListeners(offline, qualifier);
+  const registers = new RegisterForwarder(
     domains,
     authenticator,
     router,
     names,
-    egress,
+    registrar,
     replies,
-    location,
-    storeClock,
-    findUser,
-    timers,
-    log,
-  });
-  const registers = new RegisterForwarder(domains, authenticator, router, names, registrar, replies);
+    listeners,
+  );
   const events = new EventForwarder(domains, own, authenticator, names, presence, replies);
+  const admission = new Admission(ports.load, random);
   return {
-    onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters),
-    onInnerRequest: new OnInnerRequest(router, names, egress, timers, counters),
+    onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters, admission),
+    onInnerRequest: new OnInnerRequest(router, names, egress, timers, counters, observers, busy),
     counters,
     domains,
     users,
     nonces,
     own,
+    guard,
+    admission,
+    busy,
+    isInner: (flow) => egress.isInner(flow),
+    reports,
+    waker,
+    offline,
+    qualifier,
+    dialogs,
+    shortenRegistrations: (longest) => {
+      registers.longest = longest;
+    },
     stop: () => {
       domains.stop();
       users.stop();
+      waker?.stop();
+      qualifier?.stop();
+      dialogs?.stop();
     },
   };
 }
+
+const GONE = { state: 'gone' } as const;
+
+function registerListeners(
+  offline: OfflineMessages | undefined,
+  qualifier: Qualifier | undefined,
+): RegisterListener[] {
+  const listeners: RegisterListener[] = [];
+  if (offline !== undefined)
+    listeners.push(({ aor, answer }) => {
+      if (hasContact(answer)) offline.deliver(aor);
+    });
+  if (qualifier !== undefined)
+    listeners.push((registered) => {
+      if (hasContact(registered.answer)) qualifier.onRegistered(registered);
+    });
+  return listeners;
+}
+
+/** A 200 that lists a binding; one to a removal of all lists none. */
+const hasContact = (answer: string): boolean => answer.includes('\r\nContact:');

@@ -11,6 +11,8 @@ export interface DomainSource {
 export interface ServedDomain {
   readonly name: string;
   readonly realm: string;
+  /** Seconds below which its registrar refuses, when it has a rule of its own. */
+  readonly minExpires?: number;
 }
 
 const RETRY_MS = 1_000;
@@ -94,7 +96,11 @@ export class DomainTable {
     const byHost = new Map<string, ServedDomain>();
     const aliases = new Map<string, string>();
     for (const domain of domains) {
-      const served: ServedDomain = { name: domain.name, realm: domain.realm ?? domain.name };
+      const served: ServedDomain = {
+        name: domain.name,
+        realm: domain.realm ?? domain.name,
+        ...(domain.minExpires === undefined ? undefined : { minExpires: domain.minExpires }),
+      };
       for (const alias of domain.aliases ?? []) {
         byHost.set(alias.toLowerCase(), served);
         aliases.set(alias.toLowerCase(), domain.name);

@@ -1,10 +1,14 @@
+import { canonicalAor } from '@rollcall/location';
+import type { Aor, User } from '@rollcall/location';
 import type { ServerTransaction } from '@rollcall/sip-transaction';
 import type { Authenticator, OnIdentity } from './authenticate.ts';
 import type { DomainTable } from './domain-table.ts';
 import type { FlowNames } from './flow-names.ts';
 import type { InnerForwarder } from './forward.ts';
+import type { Registered, RegisterListener } from './register-listeners.ts';
 import type { Replies } from './reply.ts';
 import type { Router } from './routing.ts';
+import { shortened } from './short-expiry.ts';
 
 /**
  * REGISTER (RFC 3261 §10): the edge proves who asks, adds the flow as Path (RFC 3327 §5.2, RFC 5626 §5.1) and hands on. Whether
@@ -12,6 +16,8 @@ import type { Router } from './routing.ts';
  */
 export class RegisterForwarder {
   readonly #proved: OnIdentity;
+  /** Set while the edge drains: what a device gets at most, seconds, so that it soon comes back through another edge. */
+  longest: number | undefined;
 
   constructor(
     private readonly domains: DomainTable,
@@ -20,14 +26,44 @@ export class RegisterForwarder {
     private readonly names: FlowNames,
     private readonly registrar: InnerForwarder,
     private readonly replies: Replies,
+    private readonly listeners: readonly RegisterListener[],
   ) {
     this.#proved = (transaction, { user, identity }) => {
       if (user === undefined) return;
+      const { path } = this.names.of(transaction.flow);
+      const lines = path + identity;
+      if (this.longest === undefined && this.listeners.length === 0) {
+        this.registrar.forward(transaction, { key: user.aor, lines });
+        return;
+      }
       this.registrar.forward(transaction, {
         key: user.aor,
-        lines: this.names.of(transaction.flow).path + identity,
+        lines,
+        ...this.#shortened(transaction),
+        settled: (status, answer) => {
+          if (status === 200) this.#tell(transaction, user, path, answer);
+        },
       });
     };
+  }
+
+  #shortened({ request }: ServerTransaction): { contacts?: string } {
+    if (this.longest === undefined) return {};
+    const uri = request.uri();
+    const domain = uri.ok && uri.value.kind === 'sip' ? this.domains.get(uri.value.host) : undefined;
+    const contacts = shortened(request, Math.max(this.longest, domain?.minExpires ?? 0));
+    return contacts === undefined ? {} : { contacts };
+  }
+
+  /** Bindings stand under the user's own AoR, also when it is an alias that was registered. */
+  #tell({ request, flow }: ServerTransaction, user: User, path: string, answer: string): void {
+    if (this.listeners.length === 0) return;
+    const to = request.to();
+    const named = to.ok ? canonicalAor(to.value.uri, { domainAliases: this.domains.aliases }) : undefined;
+    if (named?.ok !== true) return;
+    const aor: Aor = user.aliases?.includes(named.value) === true ? user.aor : named.value;
+    const registered: Registered = { request, flow, path: path.slice('Path: '.length, -2), aor, answer };
+    for (const listener of this.listeners) listener(registered);
   }
 
   handle(transaction: ServerTransaction): void {

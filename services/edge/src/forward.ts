@@ -12,6 +12,10 @@ export interface InnerHop {
   readonly key: string;
   /** Header lines put first: Path or Record-Route, identity. */
   readonly lines: string;
+  /** Header lines instead of the Contact and Expires that the client sent. */
+  readonly contacts?: string;
+  /** Told of the answer after it has gone to the client; `below` is the answer without our Via. */
+  readonly settled?: (status: number, below: string) => void;
 }
 
 /** The traceparent of the running span; undefined when nothing is traced. */
@@ -42,13 +46,15 @@ export class InnerForwarder {
     const trace = this.trace();
     const traceLine = trace === undefined ? '' : `Traceparent: ${trace}\r\n`;
     const message = edit(request, {
-      prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${traceLine}`,
+      prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${hop.contacts ?? ''}${traceLine}`,
       maxForwards: nextMaxForwards(request),
-      remove: REMOVED.toService,
+      remove: hop.contacts === undefined ? REMOVED.toService : REMOVED.toServiceAnew,
       topVia: viaWithSource(request, transaction.flow),
     });
     this.link.request(hop.key, branch, message, (outcome) => {
       this.#settle(transaction, outcome);
+      if (hop.settled !== undefined && outcome.kind === 'response')
+        hop.settled(outcome.status, outcome.below);
     });
   }
 

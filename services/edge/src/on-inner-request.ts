@@ -2,9 +2,11 @@ import { BoundedMap } from '@rollcall/kernel';
 import type { Timers } from '@rollcall/kernel';
 import { respond } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
+import type { BusyFlows } from './busy-flows.ts';
 import type { EdgeCounters } from './counters.ts';
 import type { FlowNames } from './flow-names.ts';
 import { newBranch } from './hop.ts';
+import type { UpstreamObserver } from './proxy/call-proxy.ts';
 import type { Egress, Origin } from './proxy/egress.ts';
 import { ResponseContext } from './proxy/response-context.ts';
 import type { Target } from './proxy/response-context.ts';
@@ -59,6 +61,8 @@ export class OnInnerRequest {
     private readonly egress: Egress,
     private readonly timers: Timers,
     private readonly counters: EdgeCounters,
+    private readonly observers: readonly UpstreamObserver[],
+    private readonly busy: BusyFlows,
   ) {}
 
   handle(request: SipRequest, reply: (message: string) => void): void {
@@ -85,10 +89,13 @@ export class OnInnerRequest {
       return;
     }
     if (request.method === 'INVITE') this.#invites.set(branch, upstream);
-    this.#deliver(upstream, target);
+    this.#deliver(
+      this.observers.reduce<Upstream>((inner, observer) => observer.inDialog(inner), upstream),
+      target,
+    );
   }
 
-  #deliver(upstream: InnerUpstream, target: Target): void {
+  #deliver(upstream: Upstream, target: Target): void {
     target.resolve((hop) => {
       if (hop === undefined || hop.inner) {
         this.counters.flowsGone += 1;
@@ -99,12 +106,11 @@ export class OnInnerRequest {
       const found: Target = {
         onward: target.onward,
         resolve: (done) => {
-          done(hop);
+          done(hop, false);
         },
       };
-      new ResponseContext({ egress: this.egress, timers: this.timers, loopMark: '' }, upstream, [
-        [found],
-      ]).start();
+      const { egress, timers, busy } = this;
+      new ResponseContext({ egress, timers, busy, loopMark: '' }, upstream, [[found]]).start();
     });
   }
 
@@ -134,7 +140,7 @@ export class OnInnerRequest {
     return {
       onward: { route: undefined, rest: rest.map((route) => route.text) },
       resolve: (done) => {
-        done(this.egress.direct(address.transport, address.address, address.port));
+        done(this.egress.direct(address.transport, address.address, address.port), false);
       },
     };
   }

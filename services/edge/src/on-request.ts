@@ -1,5 +1,6 @@
 import type { SipRequest } from '@rollcall/sip';
 import type { Flow, FrontUser, ServerTransaction } from '@rollcall/sip-transaction';
+import type { Admission } from './admission.ts';
 import { countRequest } from './counters.ts';
 import type { EdgeCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
@@ -20,7 +21,7 @@ const IP_LITERAL = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\])$/;
 
 /** Requests of phones, by method (RFC 3261 §16.3 for all of them, then who is responsible). */
 export class OnRequest implements FrontUser {
-  /** Set while the process ends: no new requests are taken, those at work finish. */
+  /** Set at the end of a drain: no new requests are taken, those at work finish. */
   draining = false;
 
   constructor(
@@ -31,6 +32,7 @@ export class OnRequest implements FrontUser {
     private readonly own: OwnAddresses,
     private readonly replies: Replies,
     private readonly counters: EdgeCounters,
+    private readonly admission: Admission,
   ) {}
 
   onRequest(transaction: ServerTransaction): void {
@@ -38,6 +40,10 @@ export class OnRequest implements FrontUser {
     countRequest(this.counters, request.method);
     if (this.draining) {
       this.replies.refuse(transaction, 'draining');
+      return;
+    }
+    if (this.admission.refuses(request)) {
+      this.replies.refuse(transaction, 'overload');
       return;
     }
     if (this.#isStopped(transaction)) return;

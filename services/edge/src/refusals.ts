@@ -46,6 +46,7 @@ export const REFUSALS = {
     section: 'RFC 3261 §26.3.2.4',
     label: 'foreign-route',
   },
+  banned: { status: 403, reason: 'Forbidden', section: 'RFC 3261 §26.3.2.4', label: 'address-banned' },
   notFound: { status: 404, reason: 'Not Found', section: 'RFC 3261 §16.5', label: 'unknown-user' },
   foreignScheme: {
     status: 416,
@@ -105,6 +106,13 @@ export const REFUSALS = {
     reason: 'Service Unavailable',
     section: 'RFC 3261 §21.5.4',
     label: 'overload',
+    retry: true,
+  },
+  throttled: {
+    status: 503,
+    reason: 'Service Unavailable',
+    section: 'RFC 3261 §21.5.4',
+    label: 'guess-throttled',
     retry: true,
   },
   draining: {

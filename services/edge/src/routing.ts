@@ -48,7 +48,9 @@ export class Router {
         if (flow === undefined) return { kind: 'flow', ref, route, rest: routes.slice(i + 1) };
         const next = routes[i + 1];
         const last = next === undefined || this.#token(next) === undefined;
-        if (last && !this.#isOn(ref, flow)) return { kind: 'flow', ref, route, rest: routes.slice(i + 1) };
+        // With one of ours before it, the last is the target even when it names the very flow that the request came on.
+        if (last && (ours || !this.#isOn(ref, flow)))
+          return { kind: 'flow', ref, route, rest: routes.slice(i + 1) };
         ours = true;
       } else if (!this.#isUs(route)) {
         return { kind: 'elsewhere', route, rest: routes.slice(i + 1) };

@@ -14,10 +14,12 @@ const INNER_ONLY = [
 export const REMOVED = {
   /** From a phone to a registrar or to presence: nobody but the edge adds a Path (RFC 3327 §5.2), and it consumes the credentials. */
   toService: [...INNER_ONLY, 'path', 'authorization', 'route'],
-  /** From a phone on to a phone. */
-  toPhone: [...INNER_ONLY, 'route'],
+  /** The same with Contact and Expires written anew. */
+  toServiceAnew: [...INNER_ONLY, 'path', 'authorization', 'route', 'contact', 'expires'],
+  /** From a phone on to a phone; what is left of Max-Breadth is written anew (RFC 5393 §5.3.3). */
+  toPhone: [...INNER_ONLY, 'route', 'max-breadth'],
   /** The same with the credentials for this proxy (RFC 3261 §22.3). */
-  toPhoneProved: [...INNER_ONLY, 'route', 'proxy-authorization'],
+  toPhoneProved: [...INNER_ONLY, 'route', 'max-breadth', 'proxy-authorization'],
   /** The answer of a phone. */
   answer: INNER_ONLY,
   /** From inside to a phone: the asserted identity may go along (RFC 3325 §5), the trace does not. */

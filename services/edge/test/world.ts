@@ -2,7 +2,7 @@ import { hashOctets, ha1Set } from '@rollcall/digest';
 import type { Algorithm } from '@rollcall/digest';
 import { epochMs } from '@rollcall/kernel';
 import type { Clock, EpochMs, TimerHandle, Timers } from '@rollcall/kernel';
-import { StoreUnavailable } from '@rollcall/location';
+import { MemoryMessages, StoreUnavailable } from '@rollcall/location';
 import type { Aor, Binding, BindingId, Domain, EdgeLease, LocationSnapshot, User } from '@rollcall/location';
 import { edit, parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
@@ -15,6 +15,8 @@ import type {
   TransportName,
 } from '@rollcall/sip-transaction';
 import { createCore } from '../src/core.ts';
+import { GUARD_DEFAULTS } from '../src/guess-guard.ts';
+import type { PushRequest, PushSender } from '../src/proxy/push-waker.ts';
 import type { CoreOptions, EdgeCore } from '../src/core.ts';
 import type { InnerLink, InnerOutcome } from '../src/ports.ts';
 
@@ -250,9 +252,19 @@ export class FakeStore {
     return this.away ? Promise.reject(new StoreUnavailable('away')) : Promise.resolve(read());
   }
 
+  readonly pushes: PushRequest[] = [];
+  /** Whether a push notification is taken. */
+  pushTaken = true;
+  readonly push: PushSender = {
+    send: (request, done) => {
+      this.pushes.push(request);
+      done(this.pushTaken);
+    },
+  };
+
   readonly users = {
     find: (aor: Aor): Promise<User | undefined> =>
-      this.#ask(() => this.userList.find((user) => user.aor === aor)),
+      this.#ask(() => this.userList.find((user) => user.aor === aor || user.aliases?.includes(aor) === true)),
     findByCredentials: (realm: string, name: string): Promise<User | undefined> => {
       this.lookups += 1;
       return this.#ask(() => this.userList.find((user) => user.realm === realm && user.authUser === name));
@@ -276,6 +288,16 @@ export class FakeStore {
   };
 }
 
+/** Nothing that is optional is done, and nobody is trusted. */
+export const CALL_OPTIONS = {
+  trusted: { networks: [], names: [] },
+  guard: { ...GUARD_DEFAULTS, exempt: [] },
+  push: { waitMs: 10_000, limit: 100 },
+  offline: undefined,
+  qualify: undefined,
+  dialogs: undefined,
+} satisfies Partial<CoreOptions>;
+
 export const EDGE = { id: 'edge-1', epoch: 1_000 };
 
 export interface World {
@@ -285,6 +307,9 @@ export interface World {
   readonly registrar: FakeLink;
   readonly presence: FakeLink;
   readonly hand: Hand;
+  readonly messages: MemoryMessages;
+  /** What the overload control reads. */
+  readonly load: { lagMs: number; waiting: number };
   /** A request comes from a phone. */
   send(message: string, flow?: FakeFlow): FakeTransaction;
   /** A request comes from inside; resolves with what is replied so far and later. */
@@ -297,6 +322,8 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
   const hand = new Hand();
   const registrar = new FakeLink();
   const presence = new FakeLink();
+  const messages = new MemoryMessages(hand);
+  const load = { lagMs: 0, waiting: 0 };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const core = createCore(
     {
@@ -307,6 +334,9 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
       location: store.location,
       storeClock: hand,
       leases: store.leaseSource,
+      messages,
+      push: store.push,
+      load: { lagMs: () => load.lagMs, waiting: () => load.waiting },
       clock: hand,
       timers: hand,
       random: () => 0.5,
@@ -322,6 +352,7 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
       nonceLimit: 1_000,
       userCacheLimit: 1_000,
       digest: { allowRfc2069: true, digestUri: 'equivalent' },
+      ...CALL_OPTIONS,
       ...change,
     },
   );
@@ -336,6 +367,8 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
     registrar,
     presence,
     hand,
+    messages,
+    load,
     send(message, flow = phone) {
       const transaction = new FakeTransaction(request(message), flow);
       if (transaction.request.method === 'ACK') core.onRequest.onAck(transaction.request, flow);

@@ -24,6 +24,12 @@ export interface Onward {
   readonly rest: readonly (NameAddr | string)[];
 }
 
+/**
+ * Told of the hop that a token leads to, or of none: `gone` for a flow that will never be there again, otherwise its edge is
+ * away and the flow may still be good.
+ */
+export type OnHop = (hop: Hop | undefined, gone: boolean) => void;
+
 /** What a proxied request brings along from where it came. */
 export interface Origin {
   /** The flow it came on; undefined for one from inside, where the other edge has recorded its own. */
@@ -53,6 +59,8 @@ const NO_DIALOG = new Set([
 
 /** Finds next hops and composes what is sent there (RFC 3261 §16.6, RFC 5626 §5.3). */
 export class Egress {
+  readonly #innerFlows = new WeakSet<Flow>();
+
   constructor(
     private readonly front: SipFront,
     private readonly names: FlowNames,
@@ -60,11 +68,12 @@ export class Egress {
     private readonly trace: CurrentTrace,
   ) {}
 
-  /** The hop that a token of ours leads to. `done` gets undefined when the flow, or the edge that had it, is gone. */
-  resolve(ref: FlowRef, done: (hop: Hop | undefined) => void): void {
+  /** The hop that a token of ours leads to. */
+  resolve(ref: FlowRef, done: OnHop): void {
     if (this.names.isOwn(ref)) {
       const flow = this.names.isCurrent(ref) ? this.front.flow(ref.flow) : undefined;
-      done(flow?.open === true ? { flow, inner: false } : undefined);
+      if (flow?.open === true) done({ flow, inner: false }, false);
+      else done(undefined, true);
       return;
     }
     this.edges.find(ref.edge).then(
@@ -73,12 +82,21 @@ export class Egress {
         const current = lease !== undefined && (lease.epoch === ref.epoch || ref.flow.startsWith('u'));
         const inner = current ? readHostPort(lease.inner) : undefined;
         const flow = inner === undefined ? undefined : this.front.connect('tcp', inner);
-        done(flow === undefined ? undefined : { flow, inner: true });
+        if (flow === undefined) done(undefined, lease !== undefined && lease.epoch > ref.epoch && !current);
+        else {
+          this.#innerFlows.add(flow);
+          done({ flow, inner: true }, false);
+        }
       },
       () => {
-        done(undefined);
+        done(undefined, false);
       },
     );
+  }
+
+  /** True for a connection to another edge of ours. */
+  isInner(flow: Flow): boolean {
+    return this.#innerFlows.has(flow);
   }
 
   /** A hop straight to an address. Only for requests from inside, and for bindings that were stored without a Path. */
@@ -87,8 +105,15 @@ export class Egress {
     return flow === undefined ? undefined : { flow, inner: false };
   }
 
-  /** The request as it goes to `hop` under `branch`. */
-  compose(request: SipRequest, hop: Hop, onward: Onward, origin: Origin, branch: string): string {
+  /** The request as it goes to `hop` under `branch`. `breadth`: its share of the parallel branches (RFC 5393 §5.3.3). */
+  compose(
+    request: SipRequest,
+    hop: Hop,
+    onward: Onward,
+    origin: Origin,
+    branch: string,
+    breadth?: number,
+  ): string {
     const routes = hop.inner && onward.route !== undefined ? [onward.route, ...onward.rest] : onward.rest;
     let lines = outerVia(hop.flow, branch);
     if (!NO_DIALOG.has(request.method) && isOutOfDialog(request)) {
@@ -98,6 +123,7 @@ export class Egress {
     for (const route of routes) lines += `Route: ${typeof route === 'string' ? route : route.text}\r\n`;
     const named = hop.inner || !wantsPrivacy(request);
     if (named) lines += origin.identity;
+    if (breadth !== undefined) lines += `Max-Breadth: ${String(breadth)}\r\n`;
     const trace = hop.inner ? this.trace() : undefined;
     if (trace !== undefined) lines += `Traceparent: ${trace}\r\n`;
     return edit(request, {

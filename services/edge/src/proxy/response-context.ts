@@ -2,18 +2,25 @@ import type { TimerHandle, Timers } from '@rollcall/kernel';
 import { edit } from '@rollcall/sip';
 import type { SipResponse } from '@rollcall/sip';
 import type { ClientTransaction, ClientTransactionUser } from '@rollcall/sip-transaction';
+import type { BusyFlows } from '../busy-flows.ts';
 import { newBranch } from '../hop.ts';
 import { REMOVED } from '../trust-boundary.ts';
 import { bestResponse, otherChallenges } from './best-response.ts';
 import type { Candidate } from './best-response.ts';
-import type { Egress, Hop, Onward } from './egress.ts';
+import { incomingBreadth, shareOf } from './breadth.ts';
+import type { Egress, Hop, OnHop, Onward } from './egress.ts';
 import type { Upstream } from './upstream.ts';
 
 /** One target of a request and how its hop is found. */
 export interface Target {
   readonly onward: Onward;
-  /** Calls back, at once or later; undefined when the flow is gone. */
-  readonly resolve: (done: (hop: Hop | undefined) => void) => void;
+  /** Calls back, at once or later. */
+  readonly resolve: (done: OnHop) => void;
+  /**
+   * Another way to the same device when the flow of this target has failed: its next flow (RFC 5626 §5.3), or the one that it
+   * opens when it is woken (RFC 8599 §5.6.2). Calls back, at once or later; undefined when there is none.
+   */
+  readonly otherwise?: (gone: boolean, done: (next: Target | undefined) => void) => void;
 }
 
 export interface ContextDeps {
@@ -21,23 +28,32 @@ export interface ContextDeps {
   readonly timers: Timers;
   /** Appended to every branch, so that a request that comes round is known (RFC 3261 §16.6 step 8). */
   readonly loopMark: string;
+  readonly busy: BusyFlows;
 }
 
 /** RFC 3261 §16.6 step 11: timer C is larger than 3 minutes. */
 const TIMER_C_MS = 190_000;
 /** RFC 3261 §9.1: a cancelled transaction without a final answer is over after 64*T1. */
 const CANCEL_WAIT_MS = 32_000;
+/** RFC 5626 §5.3.1: the flow is gone. */
+const FLOW_FAILED = 430;
 
 const OUR_VIA = ['via'] as const;
 
-/** One client transaction of the context. */
+/** One client transaction of the context after another, all to the same device. */
 class Branch implements ClientTransactionUser {
   client: ClientTransaction | undefined;
+  hop: Hop | undefined;
   timer: TimerHandle | undefined;
   provisional = false;
+  /** Another flow of the device is looked for. */
+  seeking = false;
   over = false;
 
-  constructor(private readonly context: ResponseContext) {}
+  constructor(
+    private readonly context: ResponseContext,
+    public target: Target,
+  ) {}
 
   onResponse(response: SipResponse): void {
     this.context.onResponse(this, response);
@@ -50,17 +66,25 @@ class Branch implements ClientTransactionUser {
 
 /**
  * The response context of one proxied request (RFC 3261 §16.7): groups of targets one after the other, the targets of a group
- * at the same time; the first 2xx wins, a 6xx ends the search, otherwise the best answer goes back.
+ * at the same time as far as Max-Breadth allows; the first 2xx wins, a 6xx ends the search, otherwise the best answer goes back.
  */
 export class ResponseContext {
   readonly #invite: boolean;
   readonly #groups: Target[][];
   readonly #branches: Branch[] = [];
   readonly #candidates: Candidate[] = [];
+  /** Targets of the present group that Max-Breadth has not let start yet. */
+  #queue: Target[] = [];
+  readonly #breadth: number | undefined;
+  #share: number | undefined;
+  /** Further targets are expected: the answer waits for them. */
+  #held = 0;
   #answered = false;
   /** No further targets: the client has cancelled, or a 6xx has come. */
   #closed = false;
   #cancelled = false;
+  #over = false;
+  #started = false;
 
   constructor(
     private readonly deps: ContextDeps,
@@ -69,6 +93,8 @@ export class ResponseContext {
   ) {
     this.#invite = upstream.request.method === 'INVITE';
     this.#groups = groups.map((group) => [...group]);
+    // From inside there is one target, and the edge that let the request in has divided its breadth.
+    if (upstream.origin.flow !== undefined) this.#breadth = incomingBreadth(upstream.request);
   }
 
   start(): void {
@@ -76,7 +102,29 @@ export class ResponseContext {
       this.upstream.onCancel(() => {
         this.#cancel();
       });
+    const { flow } = this.upstream.origin;
+    if (flow !== undefined) this.deps.busy.enter(flow);
+    this.#started = true;
     this.#nextGroup();
+  }
+
+  /** Keeps the context from giving up until the function returned is called: a target may still be added. */
+  hold(): () => void {
+    this.#held += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#held -= 1;
+      this.#check();
+    };
+  }
+
+  /** A late branch, beside those that run (RFC 8599 §5.6.2). Nothing when the search has ended. */
+  add(target: Target): void {
+    if (this.#closed || this.#answered) return;
+    this.#queue.push(target);
+    this.#startMore();
   }
 
   onResponse(branch: Branch, response: SipResponse): void {
@@ -87,16 +135,24 @@ export class ResponseContext {
       if (status > 100 && !this.#answered) this.#pass(status, response);
       return;
     }
-    this.#end(branch);
     if (status < 300) {
-      if (this.#answered && !this.#invite) return;
+      if (this.#answered && !this.#invite) {
+        this.#end(branch);
+        return;
+      }
       this.#answered = true;
       this.#closed = true;
       this.#pass(status, response);
+      this.#end(branch);
       this.#cancelPending();
       return;
     }
+    if (status === FLOW_FAILED && branch.hop?.inner === true) {
+      this.#seek(branch, true);
+      return;
+    }
     this.#candidates.push({ status, response });
+    this.#end(branch);
     if (status >= 600) {
       this.#closed = true;
       this.#cancelPending();
@@ -106,8 +162,12 @@ export class ResponseContext {
 
   onFailure(branch: Branch, reason: 'timeout' | 'transport'): void {
     if (branch.over) return;
+    if (reason === 'transport') {
+      this.#seek(branch, branch.hop?.inner === false && !branch.hop.flow.open);
+      return;
+    }
+    this.#candidates.push({ status: 408 });
     this.#end(branch);
-    this.#candidates.push({ status: reason === 'timeout' ? 408 : 430 });
     this.#check();
   }
 
@@ -117,39 +177,92 @@ export class ResponseContext {
       this.#finish();
       return;
     }
-    const started = group.map((target) => ({ target, branch: new Branch(this) }));
-    // All are counted before the first is sent: one may fail while it is being sent.
-    this.#branches.push(...started.map(({ branch }) => branch));
-    for (const { target, branch } of started) {
-      target.resolve((hop) => {
-        this.#launch(branch, target, hop);
-      });
-    }
+    if (this.#breadth !== undefined) this.#share = shareOf(this.#breadth, group.length);
+    this.#queue = group;
+    this.#startMore();
   }
 
-  #launch(branch: Branch, target: Target, hop: Hop | undefined): void {
-    if (this.#closed || hop === undefined) {
-      this.#end(branch);
-      if (hop === undefined) this.#candidates.push({ status: 430 });
-      this.#check();
-      return;
-    }
+  #startMore(): void {
+    const room = (this.#breadth ?? Infinity) - this.#running();
+    // All are counted before the first is sent: one may fail while it is being sent.
+    const started = this.#queue.splice(0, Math.max(0, room)).map((target) => new Branch(this, target));
+    this.#branches.push(...started);
+    for (const branch of started) this.#resolve(branch);
+  }
+
+  #running(): number {
+    let running = 0;
+    for (const branch of this.#branches) if (!branch.over) running += 1;
+    return running;
+  }
+
+  #resolve(branch: Branch): void {
+    branch.target.resolve((hop, gone) => {
+      if (branch.over) return;
+      if (this.#closed) {
+        this.#end(branch);
+        this.#check();
+      } else if (hop === undefined) this.#seek(branch, gone);
+      else this.#launch(branch, hop);
+    });
+  }
+
+  #launch(branch: Branch, hop: Hop): void {
     const { egress, loopMark } = this.deps;
     const { request, origin } = this.upstream;
     const name = newBranch() + loopMark;
-    const message = egress.compose(request, hop, target.onward, origin, name);
+    const message = egress.compose(request, hop, branch.target.onward, origin, name, this.#share);
+    branch.hop = hop;
+    branch.provisional = false;
+    this.deps.busy.enter(hop.flow);
     if (this.#invite) this.#startTimer(branch, TIMER_C_MS);
     branch.client = egress.request(hop.flow, request.method, name, message, branch);
   }
 
+  /** The flow has failed: another one of the same device takes its place, without the others noticing. */
+  #seek(branch: Branch, gone: boolean): void {
+    const { otherwise } = branch.target;
+    this.#leave(branch);
+    this.#stopTimer(branch);
+    if (this.#closed || otherwise === undefined) {
+      this.#fail(branch);
+      return;
+    }
+    branch.seeking = true;
+    otherwise(gone, (next) => {
+      if (!branch.seeking) return;
+      branch.seeking = false;
+      if (next === undefined || this.#closed) {
+        this.#fail(branch);
+        return;
+      }
+      branch.target = next;
+      this.#resolve(branch);
+    });
+  }
+
+  #fail(branch: Branch): void {
+    this.#candidates.push({ status: FLOW_FAILED });
+    this.#end(branch);
+    this.#check();
+  }
+
   #check(): void {
-    if (this.#answered || this.#branches.some((branch) => !branch.over)) return;
+    if (this.#answered || !this.#started) return;
+    if (!this.#closed && this.#queue.length > 0) this.#startMore();
+    if (this.#branches.some((branch) => !branch.over)) return;
+    if (this.#held > 0 && !this.#closed) return;
     this.#nextGroup();
   }
 
   #finish(): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.#answer();
+    this.#tellOver();
+  }
+
+  #answer(): void {
     const best = bestResponse(this.#candidates);
     if (best === undefined || (this.#cancelled && best.status < 600)) {
       if (this.#cancelled) this.upstream.fail(487, 'Request Terminated');
@@ -182,11 +295,13 @@ export class ResponseContext {
   }
 
   #cancelPending(): void {
-    if (!this.#invite) return;
     for (const branch of this.#branches) {
       if (branch.over) continue;
-      branch.client?.cancel();
-      this.#startTimer(branch, CANCEL_WAIT_MS);
+      if (branch.client === undefined) this.#end(branch);
+      else if (this.#invite) {
+        branch.client.cancel();
+        this.#startTimer(branch, CANCEL_WAIT_MS);
+      }
     }
   }
 
@@ -205,15 +320,36 @@ export class ResponseContext {
 
   #startTimer(branch: Branch, ms: number): void {
     if (!this.#invite || branch.over) return;
-    if (branch.timer !== undefined) this.deps.timers.stop(branch.timer);
+    this.#stopTimer(branch);
     branch.timer = this.deps.timers.start(ms, () => {
       this.#expire(branch);
     });
   }
 
-  #end(branch: Branch): void {
-    branch.over = true;
+  #stopTimer(branch: Branch): void {
     if (branch.timer !== undefined) this.deps.timers.stop(branch.timer);
     branch.timer = undefined;
+  }
+
+  #end(branch: Branch): void {
+    if (branch.over) return;
+    branch.over = true;
+    branch.seeking = false;
+    this.#stopTimer(branch);
+    this.#leave(branch);
+    this.#tellOver();
+  }
+
+  /** The client transaction of a branch is over, or is nobody's business any more. */
+  #leave(branch: Branch): void {
+    if (branch.client !== undefined && branch.hop !== undefined) this.deps.busy.leave(branch.hop.flow);
+    branch.client = undefined;
+  }
+
+  #tellOver(): void {
+    if (this.#over || !this.#answered || this.#running() > 0) return;
+    this.#over = true;
+    const { flow } = this.upstream.origin;
+    if (flow !== undefined) this.deps.busy.leave(flow);
   }
 }

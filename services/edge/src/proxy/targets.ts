@@ -1,7 +1,9 @@
-import type { Binding } from '@rollcall/location';
+import type { Aor, Binding } from '@rollcall/location';
 import { parseUri } from '@rollcall/sip';
 import type { TransportName } from '@rollcall/sip-transaction';
 import type { FlowNames } from '../flow-names.ts';
+import { fitting } from './caller-preferences.ts';
+import type { CallerPreferences } from './caller-preferences.ts';
 import type { Egress } from './egress.ts';
 import type { Target } from './response-context.ts';
 
@@ -10,47 +12,122 @@ const DEFAULT_Q = 1_000;
 /** Where a URI points when it names no port (RFC 3261 §19.1.2). */
 const DEFAULT_SIP_PORT = 5060;
 
-/** The live bindings of an AoR in groups of equal q, highest first (RFC 3261 §16.6). */
-export function groupByQ(bindings: readonly Binding[], now: number): Binding[][] {
+/** The flows of one device, the one registered last first: RFC 5626 §7 wants one of them tried at a time. */
+export type Device = readonly [Binding, ...Binding[]];
+
+/** What is done about flows that have failed. */
+export interface FlowRescue {
+  /** The flow of a binding will never be there again: whoever may write takes the binding away. */
+  gone(aor: Aor, binding: Binding): void;
+  /**
+   * Wakes a device that can be woken, and calls back with the binding that it has then made or refreshed; undefined when
+   * it cannot be woken or does not come (RFC 8599 §5.6.2).
+   */
+  wake(aor: Aor, device: Device, done: (binding: Binding | undefined) => void): void;
+}
+
+/** The live devices of an AoR (RFC 5626 §7: bindings of one instance are one device). */
+export function devicesOf(bindings: readonly Binding[], now: number): Device[] {
   const live = bindings.filter((binding) => binding.expiresAt > now);
-  live.sort((a, b) => (b.q ?? DEFAULT_Q) - (a.q ?? DEFAULT_Q) || b.refreshedAt - a.refreshedAt);
-  const groups: Binding[][] = [];
-  let q: number | undefined;
+  live.sort((a, b) => b.refreshedAt - a.refreshedAt);
+  const devices = new Map<string, [Binding, ...Binding[]]>();
   for (const binding of live) {
-    const own = binding.q ?? DEFAULT_Q;
-    if (own === q) groups.at(-1)?.push(binding);
-    else groups.push([binding]);
-    q = own;
+    // Without a reg-id an instance has one flow, and a device may register several addresses of its own.
+    const name =
+      binding.instance !== undefined && binding.regId !== undefined ? binding.instance : binding.id;
+    const device = devices.get(name);
+    if (device === undefined) devices.set(name, [binding]);
+    else device.push(binding);
+  }
+  return [...devices.values()];
+}
+
+/**
+ * Devices in the groups in which they are tried: by q, highest first (RFC 3261 §16.6), within by how well they fit what the
+ * caller prefers; those that do not fit at all are left out (RFC 3841 §7.2.4).
+ */
+export function groupDevices(devices: readonly Device[], preferences: CallerPreferences): Device[][] {
+  const fits = fitting(devices, ([first]) => first.params, preferences);
+  const qOf = ([first]: Device): number => first.q ?? DEFAULT_Q;
+  fits.sort((a, b) => qOf(b.one) - qOf(a.one) || b.score - a.score);
+  const best = fits[0];
+  if (best !== undefined && !preferences.fork) return [[best.one]];
+  if (!preferences.parallel) return fits.map(({ one }) => [one]);
+  const groups: Device[][] = [];
+  let last: (typeof fits)[number] | undefined;
+  for (const fit of fits) {
+    if (last !== undefined && qOf(last.one) === qOf(fit.one) && last.score === fit.score)
+      groups.at(-1)?.push(fit.one);
+    else groups.push([fit.one]);
+    last = fit;
   }
   return groups;
 }
 
-/**
- * A binding as a target: its Contact is the Request-URI, its Path the route (RFC 3327 §5.4), whose first value, added by the
- * edge it registered through, names the flow. Undefined for a binding that leads nowhere.
- */
-export function targetOf(binding: Binding, names: FlowNames, egress: Egress): Target | undefined {
-  const [first, ...rest] = binding.path;
-  if (first === undefined) return directTarget(binding.contact, egress);
-  const token = userOf(first);
-  const ref = token === undefined ? undefined : names.read(token);
-  if (ref === undefined) return undefined;
-  return {
-    onward: { requestUri: binding.contact, route: first, rest },
-    resolve: (done) => {
-      egress.resolve(ref, done);
-    },
-  };
+/** Makes targets of devices. */
+export class Targets {
+  constructor(
+    private readonly names: FlowNames,
+    private readonly egress: Egress,
+    private readonly rescue: FlowRescue,
+  ) {}
+
+  /** The way to a device: its first flow, then the next ones, then one that it opens when it is woken. */
+  of(aor: Aor, device: Device): Target {
+    return this.#from(aor, device, 0);
+  }
+
+  /** A binding that has just been made or refreshed, without any further way. */
+  fresh(aor: Aor, binding: Binding): Target {
+    return this.#target(binding, (gone, done) => {
+      if (gone) this.rescue.gone(aor, binding);
+      done(undefined);
+    });
+  }
+
+  #from(aor: Aor, device: Device, at: number): Target {
+    const binding = device[at] ?? device[0];
+    return this.#target(binding, (gone, done) => {
+      if (gone) this.rescue.gone(aor, binding);
+      if (at + 1 < device.length) done(this.#from(aor, device, at + 1));
+      else
+        this.rescue.wake(aor, device, (fresh) => {
+          done(fresh === undefined ? undefined : this.fresh(aor, fresh));
+        });
+    });
+  }
+
+  /**
+   * A binding as a target: its Contact is the Request-URI, its Path the route (RFC 3327 §5.4), whose first value, added by the
+   * edge it registered through, names the flow. A binding that leads nowhere fails like a flow that is away.
+   */
+  #target(binding: Binding, otherwise: NonNullable<Target['otherwise']>): Target {
+    const { contact } = binding;
+    const [first, ...rest] = binding.path;
+    if (first === undefined) return { ...directTarget(contact, this.egress), otherwise };
+    const token = userOf(first);
+    const ref = token === undefined ? undefined : this.names.read(token);
+    return {
+      onward: { requestUri: contact, route: first, rest },
+      resolve: (done) => {
+        if (ref === undefined) done(undefined, false);
+        else this.egress.resolve(ref, done);
+      },
+      otherwise,
+    };
+  }
 }
 
 /** A binding without a Path did not come through an edge: its Contact is where it is. */
-function directTarget(contact: string, egress: Egress): Target | undefined {
+function directTarget(contact: string, egress: Egress): Target {
   const address = addressOf(contact);
-  if (address === undefined) return undefined;
   return {
     onward: { requestUri: contact, route: undefined, rest: [] },
     resolve: (done) => {
-      done(egress.direct(address.transport, address.address, address.port));
+      done(
+        address === undefined ? undefined : egress.direct(address.transport, address.address, address.port),
+        false,
+      );
     },
   };
 }
@@ -73,7 +150,7 @@ export function addressOf(
 }
 
 /** The user part of `<sip:user@host…>`, as the edge writes it. */
-function userOf(nameAddr: string): string | undefined {
+export function userOf(nameAddr: string): string | undefined {
   const start = nameAddr.indexOf('sip:');
   const end = nameAddr.indexOf('@', start);
   return start < 0 || end < 0 ? undefined : nameAddr.slice(start + 4, end);

@@ -1,0 +1,53 @@
+import { BlockList, isIP } from 'node:net';
+import type { Flow } from '@rollcall/sip-transaction';
+
+/** One address or one network, as the configuration writes it: `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`. */
+export type Network = string;
+
+/** True for text that names an address or a network. */
+export function isNetwork(text: string): boolean {
+  const [address = '', prefix] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || text.split('/').length > 2) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+}
+
+/** A set of addresses and networks. */
+export class Networks {
+  readonly #list = new BlockList();
+  readonly #empty: boolean;
+
+  constructor(networks: readonly Network[]) {
+    this.#empty = networks.length === 0;
+    for (const network of networks) {
+      const [address = '', prefix] = network.split('/');
+      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+      if (prefix === undefined) this.#list.addAddress(address, family);
+      else this.#list.addSubnet(address, Number(prefix), family);
+    }
+  }
+
+  has(address: string): boolean {
+    return !this.#empty && this.#list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+  }
+}
+
+/**
+ * Peers that may call without credentials: gateways, other proxies (RFC 3325 §4: a trust domain). Known by the address of a
+ * flow, or by the name that their TLS certificate proves (RFC 5922).
+ */
+export class TrustedPeers {
+  readonly #networks: Networks;
+  readonly #names: ReadonlySet<string>;
+
+  constructor(networks: readonly Network[], names: readonly string[]) {
+    this.#networks = new Networks(networks);
+    this.#names = new Set(names.map((name) => name.toLowerCase()));
+  }
+
+  trusts(flow: Flow): boolean {
+    if (this.#networks.has(flow.remote.address)) return true;
+    const { certificateNames } = flow;
+    return certificateNames?.some((name) => this.#names.has(name.toLowerCase())) === true;
+  }
+}

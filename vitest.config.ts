@@ -4,6 +4,12 @@ import { defineConfig } from 'vitest/config';
 const source = { conditions: ['@rollcall/source', 'node', 'import', 'default'] };
 const shared = { resolve: source, ssr: { resolve: source } };
 
+/**
+ * Tests of whole processes share the machine with what they start: one that fails is tried once more, and is then shown with
+ * `(retry x1)`. A wrong program fails twice.
+ */
+const tries = { retry: 1 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -27,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'redis',
           include: ['libs/*/test/**/*.redis.test.ts', 'services/*/test/**/*.redis.test.ts'],
+          ...tries,
           testTimeout: 30_000,
           hookTimeout: 60_000,
           fileParallelism: false,
@@ -36,9 +43,10 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'system',
-          include: ['test/{system,interop}/**/*.test.ts'],
+          include: ['test/{system,interop,deploy}/**/*.test.ts'],
           // Processes are run as built: see that the build is not older than the source.
           globalSetup: ['test/system/build.ts'],
+          ...tries,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -216,8 +216,12 @@ describe('the process', () => {
   test('O04 E14 a traced request carries our trace inside, never one from outside', async () => {
     const tracing = { OTEL_TRACES_EXPORTER: 'console', ROLLCALL_EDGE_ID: 'edge-that-traces' };
     const other = new EdgeProcess(environment(tracing));
-    const port = (await other.ready()).sip.find(({ transport }) => transport === 'udp')?.port ?? 0;
-    const phone = await UdpPhone.open(port);
+    const ports = await other.ready();
+    await eventually(
+      'it has the store',
+      async () => (await fetch(`http://127.0.0.1:${String(ports.http)}/readyz`)).status === 200,
+    );
+    const phone = await UdpPhone.open(ports.sip.find(({ transport }) => transport === 'udp')?.port ?? 0);
     const outside = 'Traceparent: 00-11111111111111111111111111111111-2222222222222222-01\r\n';
     const nonce = nonceOf(await phone.ask(draft()));
     await phone.ask(draft({ headers: outside + authorization({ nonce }) }));

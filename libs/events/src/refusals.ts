@@ -21,8 +21,10 @@ export const REFUSALS = {
   'not-acceptable': { status: 406, rfc: 'RFC 6665 §4.1.2.1' },
   'precondition-failed': { status: 412, rfc: 'RFC 3903 §6 step 3' },
   'body-too-large': { status: 413, rfc: 'RFC 3261 §21.4.11' },
+  'publications-full': { status: 413, reason: 'Too Many Publications', rfc: 'RFC 3903 §14.2', retry: true },
   'unsupported-body': { status: 415, rfc: 'RFC 3903 §6 step 5' },
   'bad-extension': { status: 420, rfc: 'RFC 3261 §8.2.2.3' },
+  'extension-required': { status: 421, rfc: 'RFC 4662 §4.1' },
   'interval-too-brief': { status: 423, rfc: 'RFC 6665 §4.2.1.1, RFC 3903 §6 step 4' },
   'no-subscription': {
     status: 481,

@@ -119,12 +119,20 @@ describe('PIDF, RFC 3863', () => {
     expect(performance.now() - began).toBeLessThan(500);
   });
 
-  test('prefixes are resolved, foreign elements left out', () => {
+  test('prefixes are resolved, and what extends it is kept, written anew', () => {
     const body =
       '<p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" xmlns:r="urn:r" entity="x"><r:person/><p:tuple id="1"><p:status><p:basic> open </p:basic><r:busy/></p:status><p:contact priority="2">sip:a@b</p:contact></p:tuple></p:presence>';
     expect(readPidf(body)).toEqual({
       ok: true,
-      value: [{ id: '1', content: '<status><basic>open</basic></status><contact>sip:a@b</contact>' }],
+      value: [
+        {
+          kind: 'tuple',
+          id: '1',
+          contact: 'sip:a@b',
+          device: '',
+          xml: '<status><basic>open</basic><busy xmlns="urn:r"/></status><contact>sip:a@b</contact>',
+        },
+      ],
     });
   });
 });

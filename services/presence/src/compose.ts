@@ -115,7 +115,7 @@ class RunningPresence {
   }
 
   #createCore(store: Store, link: InnerLink, metrics: Metrics): PresenceCore {
-    const { innerHost, innerPort, secret, minSubscription, maxSubscription } = this.#config;
+    const { innerHost, innerPort, secret, minSubscription, maxSubscription, profileUrl } = this.#config;
     const tracing = this.#tracing;
     const times = new Map(
       ['SUBSCRIBE', 'PUBLISH'].map((method) => [
@@ -145,6 +145,7 @@ class RunningPresence {
         ownAddress: hostPort(innerHost, innerPort),
         minExpires: minSubscription,
         maxExpires: maxSubscription,
+        profileUrl,
       },
     );
   }

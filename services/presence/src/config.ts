@@ -43,6 +43,15 @@ export const presenceConfig = defineConfig({
     default: 2 * HOUR,
     help: 'Seconds granted at most to a subscription or publication.',
   },
+  profileUrl: {
+    env: 'ROLLCALL_PROFILE_URL',
+    type: string({
+      pattern: /^(?:[a-z][a-z0-9+.-]*:\/\/[!#-;=?-~]+)?$/,
+      what: 'a URL, with {user}, {mac} and {domain}',
+    }),
+    default: '',
+    help: 'Where devices find their profiles, for SUBSCRIBE to ua-profile (RFC 6080); {user}, {mac} and {domain} stand for those of the device. Empty: there is no such package.',
+  },
 });
 
 /** The configuration of presence. */

@@ -1,5 +1,6 @@
-import { DELIVERY_DEFAULTS, SubscriptionIds, standardPackages } from '@rollcall/events';
+import { DELIVERY_DEFAULTS, EntityTags, SubscriptionIds, standardPackages } from '@rollcall/events';
 import type { Clock } from '@rollcall/kernel';
+import { Gruus } from '@rollcall/location';
 import { Admission } from './admission.ts';
 import type { AdmissionDirectory } from './admission.ts';
 import { PresenceCounters } from './counters.ts';
@@ -41,6 +42,8 @@ export interface CoreOptions {
   readonly ownAddress: string;
   readonly minExpires: number;
   readonly maxExpires: number;
+  /** URL of the profiles of devices, with `{user}`, `{mac}` and `{domain}`; empty or left away: none. */
+  readonly profileUrl?: string;
 }
 
 export interface PresenceCore {
@@ -59,11 +62,13 @@ const RETRY_AFTER_S = 2;
 const RETRY_SPREAD_S = 6;
 /** Publications of one resource: each device has one. */
 const MAX_PUBLICATIONS = 32;
+/** What is composed of the publications of one resource must fit into one message of 64 KiB. */
+const MAX_PUBLICATION_OCTETS = 49_152;
 
 /** Wires the service over its ports; nothing runs before `poller.start()` and the first request. */
 export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore {
   const { store, clock, log, link, newToken, currentTrace } = ports;
-  const packages = standardPackages();
+  const packages = standardPackages({ gruus: new Gruus(options.secret), profileUrl: options.profileUrl });
   const counters = new PresenceCounters();
   const lanes = new Lanes();
   const records = new Records(store, counters);
@@ -98,7 +103,13 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
   const onPublish = new OnPublish({
     ...shared,
     currentTrace,
-    policy: { minExpires, maxExpires, maxPublications: MAX_PUBLICATIONS },
+    tags: new EntityTags(options.secret),
+    policy: {
+      minExpires,
+      maxExpires,
+      maxPublications: MAX_PUBLICATIONS,
+      maxOctets: MAX_PUBLICATION_OCTETS,
+    },
   });
   const onRequest = new OnRequest({
     onSubscribe,

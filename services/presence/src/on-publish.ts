@@ -2,6 +2,7 @@ import { BoundedMap } from '@rollcall/kernel';
 import type { Clock } from '@rollcall/kernel';
 import { decidePublish, readPublish, refusal, renderPublished, renderRefusal } from '@rollcall/events';
 import type {
+  EntityTags,
   PackageRegistry,
   PublicationSet,
   PublishDecision,
@@ -24,6 +25,7 @@ export interface PublishDeps {
   readonly packages: PackageRegistry;
   readonly clock: Clock;
   readonly policy: PublishPolicy;
+  readonly tags: EntityTags;
   readonly counters: PresenceCounters;
   readonly newToken: () => string;
   readonly retryAfter: () => number;
@@ -44,10 +46,10 @@ export class OnPublish {
 
   /** Answers the request. Rejects with `StoreUnavailable`; the caller then answers 503. */
   async handle(request: SipRequest, reply: Reply): Promise<void> {
-    const { admission, packages, lanes } = this.deps;
+    const { admission, packages, lanes, tags } = this.deps;
     const aliases = admission.aliases();
     const domainAliases = aliases instanceof Promise ? await aliases : aliases;
-    const read = readPublish(request, { packages, domainAliases });
+    const read = readPublish(request, { packages, domainAliases, tags });
     if (!read.ok) {
       this.#refuse(request, reply, read.error);
       return;
@@ -65,7 +67,7 @@ export class OnPublish {
   }
 
   async #carryOut(intent: PublishIntent): Promise<PublishDecision> {
-    const { store, clock, policy, newToken, currentTrace } = this.deps;
+    const { store, clock, policy, currentTrace } = this.deps;
     const { resource } = intent;
     let known = this.#seen.get(resource);
     let certain = false;
@@ -75,14 +77,14 @@ export class OnPublish {
     }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = known ?? NONE;
-      const decision = decidePublish(intent, current, policy, clock.now(), newToken());
-      if (decision.kind === 'refuse') {
+      const decision = decidePublish(intent, current, policy, clock.now());
+      if (decision.kind !== 'store') {
         if (certain) return decision;
         known = await store.readPublications(resource);
         certain = true;
         continue;
       }
-      const { publications, changed } = decision;
+      const { publications, changed, packages } = decision;
       const expectedVersion = current.version;
       const trace = currentTrace();
       const outcome = await store.commitPublications({
@@ -90,7 +92,7 @@ export class OnPublish {
         expectedVersion,
         publications,
         changed,
-        packages: [intent.package.name],
+        packages,
         trace,
       });
       if (outcome.kind === 'committed') {

@@ -3,6 +3,8 @@ import { epochMs } from '@rollcall/kernel';
 import type { BindingId } from '@rollcall/location';
 import { SHARDS, World, alice, bob, recordRoute, shown, tagOf } from './harness/world.ts';
 
+const ALLOW_EVENTS = 'presence, reg, message-summary, dialog, presence.winfo, dialog.winfo, as-feature-event';
+
 const dialogOf = (world: World) => {
   const { request } = world.last;
   return { callId: request.header('call-id'), from: request.header('from'), to: request.header('to') };
@@ -102,13 +104,13 @@ describe('SUBSCRIBE, RFC 6665 §4.2.1', () => {
     expect((await world.subscribe({ toTag, cseq: 2 })).status).toBe(481);
   });
 
-  test.each(['dialog', 'Presence', 'ua-profile;profile-type="device"', undefined])(
+  test.each(['x-spa-cti', 'Presence', 'ua-profile;profile-type="device"', undefined])(
     'S07 Event %s: 489 with Allow-Events',
     async (event) => {
       const world = new World();
       const response = await world.subscribe({ event });
       expect(response.status).toBe(489);
-      expect(response.header('allow-events')).toBe('presence, reg, message-summary');
+      expect(response.header('allow-events')).toBe(ALLOW_EVENTS);
       expect(world.notifies).toEqual([]);
     },
   );
@@ -129,8 +131,11 @@ describe('SUBSCRIBE, RFC 6665 §4.2.1', () => {
 
   test('S09 Accept that nothing offers: 406 with what we have', async () => {
     const world = new World();
-    const response = await world.subscribe({ accept: 'application/cpim-pidf+xml' });
-    expect([response.status, response.header('accept')]).toEqual([406, 'application/pidf+xml']);
+    const response = await world.subscribe({ accept: 'application/cpl+xml' });
+    expect([response.status, response.header('accept')]).toEqual([
+      406,
+      'application/pidf+xml, application/cpim-pidf+xml, application/xpidf+xml',
+    ]);
   });
 
   test.each(['multipart/related, application/rlmi+xml, application/pidf+xml', 'application/*', '*/*;q=0.1'])(
@@ -483,7 +488,7 @@ describe('replicas that die', () => {
   test('S24 killed after it took the change and before it acted: another is given the change after the lease', async () => {
     const world = new World(2);
     await world.subscribe();
-    const tuple = 'a\t<status><basic>open</basic></status>';
+    const tuple = 't\ta\t\t\t<status><basic>open</basic></status>';
     const expiresAt = epochMs(world.time + 60_000);
     const publications = [{ etag: 'e', package: 'presence', expiresAt, body: tuple }];
     await world.events.commitPublications({ resource: bob, expectedVersion: 0, publications, changed: true });

@@ -1,22 +1,27 @@
-import type { Binding } from '@rollcall/location';
 import { ok } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
 import { fingerprintOf } from '../fingerprint.ts';
 import type { ResourceState } from '../model.ts';
 import { XML_DECLARATION, escapeXml } from '../xml/write.ts';
+import { composePresence } from './compose-presence.ts';
+import type { ComposedPresence } from './compose-presence.ts';
 import type { EventPackage, StateView } from './package.ts';
-import { packTuples, readPidf, unpackTuples } from './pidf.ts';
+import { PIDF_NAMESPACE, PIDF_SCOPE, packParts, readPidf } from './pidf.ts';
 
 /** RFC 3856 §6.4. */
 const DEFAULT_EXPIRES = 3600;
 
 export const PIDF = 'application/pidf+xml';
+/** What Polycom and Messenger asked for before there was PIDF (draft-rosenberg-impp-pidf-00). */
+export const XPIDF = 'application/xpidf+xml';
+/** PIDF under the name of its drafts: Cisco's phones ask for it and read PIDF. */
+export const CPIM_PIDF = 'application/cpim-pidf+xml';
 
 /** RFC 3856: who can be reached, from registrations and publications. */
 export const presence: EventPackage = {
   name: 'presence',
   rfc: 'RFC 3856',
-  types: [PIDF],
+  types: [PIDF, CPIM_PIDF, XPIDF],
   defaultExpires: DEFAULT_EXPIRES,
   sources: ['location', 'publications'],
   unmovedBy: new Set(['refreshed', 'shortened']),
@@ -24,69 +29,55 @@ export const presence: EventPackage = {
   publication: {
     types: [PIDF],
     read: (body) => {
-      const tuples = readPidf(body);
-      return tuples.ok ? ok(packTuples(tuples.value)) : tuples;
+      const parts = readPidf(body);
+      return parts.ok ? ok(packParts(parts.value)) : parts;
     },
   },
   view,
 };
 
 function view(state: ResourceState, now: EpochMs): StateView {
-  const body = writePidf(state, now);
-  return { fingerprint: fingerprintOf(body), write: () => body };
+  const composed = composePresence(state, now);
+  const body = writePidf(state.resource, composed);
+  return {
+    fingerprint: fingerprintOf(body),
+    write: ({ type }) => (type === XPIDF ? writeXpidf(state.resource, composed) : body),
+  };
 }
+
+const DECLARED = [...PIDF_SCOPE.prefixes].map(([space, prefix]) => [prefix, space] as const);
+
+/** RFC 3863 §4.4: tuples, notes, and then what extends it. */
+function writePidf(resource: string, composed: ComposedPresence): string {
+  let inner = '';
+  for (const { id, xml } of composed.tuples) inner += `<tuple id="${escapeXml(id)}">${xml}</tuple>\r\n`;
+  for (const note of composed.notes) inner += `${note}\r\n`;
+  if (composed.person !== '') inner += `<dm:person id="person">${composed.person}</dm:person>\r\n`;
+  for (const device of composed.devices) inner += `${device}\r\n`;
+  let declared = '';
+  for (const [prefix, space] of DECLARED)
+    if (inner.includes(`${prefix}:`)) declared += ` xmlns:${prefix}="${space}"`;
+  return (
+    `${XML_DECLARATION}<presence xmlns="${PIDF_NAMESPACE}"${declared} entity="${escapeXml(resource)}">\r\n` +
+    `${inner}</presence>\r\n`
+  );
+}
+
+const XPIDF_DOCTYPE = '<!DOCTYPE presence PUBLIC "-//IETF//DTD RFCxxxx XPIDF 1.0//EN" "xpidf.dtd">\r\n';
 
 /**
- * RFC 3863 §4.1: a tuple for each device. What a user publishes is their word on their presence and stands before what
- * their registrations suggest (RFC 3856 §7.2, §7.3): with a publication alive, registrations add nothing.
+ * The draft's format knows addresses with a status; the phones that ask for it look at one. On the phone counts as in use where
+ * a person's activities say so.
  */
-function writePidf(state: ResourceState, now: EpochMs): string {
-  const published = publishedTuples(state, now);
-  const tuples = published === '' ? registeredTuples(state, now) : published;
-  return `${XML_DECLARATION}<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="${escapeXml(state.resource)}">\r\n${tuples}</presence>\r\n`;
-}
-
-function publishedTuples(state: ResourceState, now: EpochMs): string {
-  let tuples = '';
-  const used = new Set<string>();
-  for (const publication of state.publications?.publications ?? []) {
-    if (publication.package !== presence.name || publication.expiresAt <= now) continue;
-    for (const tuple of unpackTuples(publication.body)) {
-      // §4.1.2: unique within the document, whatever the devices chose; the same over the life of a publication.
-      let id = tuple.id;
-      for (let n = 2; used.has(id); n += 1) id = `${tuple.id}.${n}`;
-      used.add(id);
-      tuples += `<tuple id="${escapeXml(id)}">${tuple.content}</tuple>\r\n`;
-    }
-  }
-  return tuples;
-}
-
-function registeredTuples(state: ResourceState, now: EpochMs): string {
-  const devices = devicesOf(state, now);
-  if (devices.size === 0) {
-    return `<tuple id="none"><status><basic>closed</basic></status><contact>${escapeXml(state.resource)}</contact></tuple>\r\n`;
-  }
-  let tuples = '';
-  for (const [key, device] of devices) {
-    // RFC 3856 §7.2: the AoR, not the device's address, so that calls pass the proxy and the address stays private.
-    const priority = device.q === undefined ? '' : ` priority="${(device.q / 1000).toString()}"`;
-    const since = new Date(device.registeredAt).toISOString();
-    tuples +=
-      `<tuple id="d${fingerprintOf(key)}"><status><basic>open</basic></status>` +
-      `<contact${priority}>${escapeXml(state.resource)}</contact><timestamp>${since}</timestamp></tuple>\r\n`;
-  }
-  return tuples;
-}
-
-/** One binding for each device: several of one `+sip.instance` are flows of one (RFC 5626 §4.2). The earliest speaks for it. */
-function devicesOf(state: ResourceState, now: EpochMs): Map<string, Binding> {
-  const devices = new Map<string, Binding>();
-  for (const binding of state.location?.bindings ?? []) {
-    if (binding.expiresAt <= now) continue;
-    const key = binding.instance ?? binding.id;
-    const known = devices.get(key);
-    if (known === undefined || binding.registeredAt < known.registeredAt) devices.set(key, binding);
-  }
-  return devices;
+function writeXpidf(resource: string, { tuples, person }: ComposedPresence): string {
+  const open = tuples.some((tuple) => tuple.open);
+  const busy = open && person.includes('<rpid:on-the-phone');
+  const status = busy ? 'inuse' : open ? 'open' : 'closed';
+  const substatus = busy ? 'onthephone' : open ? 'online' : 'offline';
+  const uri = escapeXml(resource);
+  return (
+    `<?xml version="1.0"?>\r\n${XPIDF_DOCTYPE}<presence>\r\n<presentity uri="${uri};method=SUBSCRIBE" />\r\n` +
+    `<atom id="${fingerprintOf(resource)}">\r\n<address uri="${uri};user=ip" priority="0.800000">\r\n` +
+    `<status status="${status}" />\r\n<msnsubstatus substatus="${substatus}" />\r\n</address>\r\n</atom>\r\n</presence>\r\n`
+  );
 }

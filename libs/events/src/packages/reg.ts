@@ -1,4 +1,4 @@
-import type { Binding, ChangeKind } from '@rollcall/location';
+import type { Binding, ChangeKind, Gruus } from '@rollcall/location';
 import type { EpochMs } from '@rollcall/kernel';
 import { fingerprintOf } from '../fingerprint.ts';
 import type { ResourceChange, ResourceState } from '../model.ts';
@@ -12,8 +12,8 @@ const DEFAULT_EXPIRES = 3761;
 /** RFC 3680 §3.6, figure 2: events that leave the contact active. */
 const ACTIVE: ReadonlySet<ChangeKind> = new Set<ChangeKind>(['registered', 'refreshed', 'shortened']);
 
-/** RFC 3680: the bindings of an address-of-record and what happens to them. */
-export const reg: EventPackage = {
+/** RFC 3680: the bindings of an address-of-record and what happens to them; with `gruus` also their GRUUs (RFC 5628). */
+export const regOf = (gruus?: Gruus): EventPackage => ({
   name: 'reg',
   rfc: 'RFC 3680',
   types: ['application/reginfo+xml'],
@@ -22,18 +22,23 @@ export const reg: EventPackage = {
   unmovedBy: new Set(),
   // §4.6: registration state is sensitive; users may watch their own.
   audience: 'owner',
-  view: (state, now) => new RegistrationView(state, now),
-};
+  view: (state, now) => new RegistrationView(state, now, gruus),
+});
+
+/** Without GRUUs. */
+export const reg = regOf();
 
 class RegistrationView implements StateView {
   readonly fingerprint: string;
   readonly #state: ResourceState;
   readonly #now: EpochMs;
+  readonly #gruus: Gruus | undefined;
   readonly #version: number;
   readonly #bindings: readonly Binding[];
 
-  constructor(state: ResourceState, now: EpochMs) {
+  constructor(state: ResourceState, now: EpochMs, gruus: Gruus | undefined) {
     this.#state = state;
+    this.#gruus = gruus;
     this.#now = now;
     this.#version = state.location?.version ?? 0;
     this.#bindings = (state.location?.bindings ?? []).filter((binding) => binding.expiresAt > now);
@@ -47,7 +52,7 @@ class RegistrationView implements StateView {
     const contacts = this.#contacts(last, partial);
     const { resource } = this.#state;
     return (
-      `${XML_DECLARATION}<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="${version}" state="${partial ? 'partial' : 'full'}">\r\n` +
+      `${XML_DECLARATION}<reginfo xmlns="urn:ietf:params:xml:ns:reginfo"${contacts.includes('<gr:') ? GRUU_INFO : ''} version="${version}" state="${partial ? 'partial' : 'full'}">\r\n` +
       `<registration aor="${escapeXml(resource)}" id="${fingerprintOf(resource)}" state="${this.#registrationState(last)}">\r\n` +
       `${contacts}</registration>\r\n</reginfo>\r\n`
     );
@@ -98,10 +103,23 @@ class RegistrationView implements StateView {
     return (
       `<contact id="${escapeXml(binding.id)}" state="active" event="${event}" duration-registered="${duration}"` +
       ` expires="${expires}"${q} callid="${escapeXml(binding.callId)}" cseq="${binding.cseq}">` +
-      `<uri>${escapeXml(binding.contact)}</uri>${unknownParams(binding.params)}</contact>\r\n`
+      `<uri>${escapeXml(binding.contact)}</uri>${unknownParams(binding.params)}${this.#gruusOf(binding)}</contact>\r\n`
     );
   }
+
+  /** RFC 5628 §5: the temporary one too, since who may watch this package may register. */
+  #gruusOf({ instance, gruu }: Binding): string {
+    const { resource } = this.#state;
+    if (this.#gruus === undefined || instance === undefined || gruu === undefined) return '';
+    if (!resource.startsWith('sip:')) return '';
+    const pub = escapeXml(this.#gruus.pub(resource, instance));
+    const temp = escapeXml(this.#gruus.temp(resource, instance, gruu.since));
+    return `<gr:pub-gruu uri="${pub}"/><gr:temp-gruu uri="${temp}" first-cseq="${gruu.firstCseq}"/>`;
+  }
 }
+
+/** RFC 5628 §9 */
+const GRUU_INFO = ' xmlns:gr="urn:ietf:params:xml:ns:gruuinfo"';
 
 const hasEnded = ({ kind }: ResourceChange): boolean => !ACTIVE.has(kind);
 

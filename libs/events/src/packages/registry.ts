@@ -1,7 +1,12 @@
+import type { Gruus } from '@rollcall/location';
+import { dialog } from './dialog.ts';
+import { features } from './features.ts';
 import { messageSummary } from './message-summary.ts';
 import type { EventPackage } from './package.ts';
 import { presence } from './presence.ts';
-import { reg } from './reg.ts';
+import { regOf } from './reg.ts';
+import { uaProfile } from './ua-profile.ts';
+import { winfoOf } from './winfo.ts';
 
 /** The event packages that this notifier knows. */
 export class PackageRegistry {
@@ -19,4 +24,22 @@ export class PackageRegistry {
   }
 }
 
-export const standardPackages = (): PackageRegistry => new PackageRegistry([presence, reg, messageSummary]);
+export interface PackageOptions {
+  /** Makes the GRUUs that `reg` tells of (RFC 5628); without, it tells none. */
+  readonly gruus?: Gruus | undefined;
+  /** Where devices find their profiles, with `{user}`, `{mac}` and `{domain}`; without, there is no `ua-profile`. */
+  readonly profileUrl?: string | undefined;
+}
+
+/** Every package there is. */
+export const standardPackages = ({ gruus, profileUrl = '' }: PackageOptions = {}): PackageRegistry =>
+  new PackageRegistry([
+    presence,
+    regOf(gruus),
+    messageSummary,
+    dialog,
+    winfoOf(presence.name),
+    winfoOf(dialog.name),
+    features,
+    ...(profileUrl === '' ? [] : [uaProfile(profileUrl)]),
+  ]);

@@ -19,11 +19,13 @@ export const userKeys = {
   index: (shard: number, domain: string): string => userShardKey(shard, `d:${domain}`),
   /** string: the AoR of who authenticates so, where the AoR itself does not say it. */
   credentials: (id: string): string => userShardKey(userShardOf(id), `a:${id}`),
+  /** string: the AoR that this alias means. */
+  alias: (alias: string): string => userShardKey(userShardOf(alias), `l:${alias}`),
   /** set: the identities that may register the AoR. */
   grants: (aor: string): string => userShardKey(userShardOf(aor), `g:${aor}`),
   /** hash: domains by name. */
   domains: 'rc:{domains}',
-  /** pub/sub: AoR of a user who changed, or `*`. */
+  /** pub/sub: AoR of a user who changed, alias that was given or taken away, or `*`. */
   usersChannel: 'rc:users',
   /** pub/sub: a domain changed. */
   domainsChannel: 'rc:domains',

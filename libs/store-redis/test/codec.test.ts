@@ -105,7 +105,8 @@ describe('records of other releases', () => {
   test('K30 numbers that a later release adds are read over', () => {
     const [{ aor, text, snapshot }] = kept as [Kept];
     const lines = text.split('\n');
-    lines[4] += `${','.repeat(11 - (lines[4] ?? '').split(',').length)},zz,later`;
+    const numbers = lines[4] ?? '';
+    lines[4] = `${numbers}${','.repeat(11 - numbers.split(',').length)},zz,later`;
     expect(readRecord(aor, lines.join('\n'))).toEqual(snapshot);
   });
 

@@ -19,7 +19,7 @@ export const USAGE = `npm start -- [options]
   --json                one JSON line on standard output when all is ready; everything else goes to standard error
   --demo                plays a phone that registers and subscribes, prints its ladder, and stops
   --host ADDRESS        where SIP and the admin interface listen (127.0.0.1); a LAN address lets phones in
-  --port-base N         SIP over UDP and TCP on N, every other port in the block above it (5060)
+  --port-base N         SIP over UDP and TCP on N, TLS, WS and WSS on the three above, every other port in the block (5060)
   --users N             adds users u00001 ... with passwords pass-u00001 ... to example.test
   --replicas LIST       edge=2,registrar=2,presence=2 (one of each)
   --redis URL           uses this Redis; else REDIS_URL; else an own one is started

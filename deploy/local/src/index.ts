@@ -1,4 +1,5 @@
 export * from './args.ts';
+export * from './certificate.ts';
 export * from './phone/index.ts';
 export * from './plan.ts';
 export * from './ports.ts';

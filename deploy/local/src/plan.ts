@@ -13,8 +13,10 @@ export type ExtraEnvironment = Partial<
 export interface PlanOptions {
   /** Where SIP and the admin interface listen. */
   readonly host: string;
-  /** SIP over UDP and TCP of the first edge. */
+  /** SIP over UDP and TCP of the first edge; TLS, WS and WSS are on the three ports above. */
   readonly portBase: number;
+  /** PEM files of the edges' certificate; without it there is neither TLS nor WSS. */
+  readonly certificate?: { readonly certificate: string; readonly key: string };
   readonly replicas: Replicas;
   readonly redisUrl: string;
   readonly secret: string;
@@ -39,8 +41,10 @@ export interface PlannedService {
   }[];
 }
 
+export type SipTransport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
+
 export interface SipAddress {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: SipTransport;
   readonly host: string;
   readonly port: number;
 }
@@ -52,7 +56,10 @@ export interface Plan {
   readonly admin: { readonly url: string; readonly token: string };
 }
 
-/** Offsets from the port base: the nine above SIP are left to its other transports. */
+/** Offsets from the port base: the nine above SIP belong to its other transports. */
+const TLS_OFFSET = 1;
+const WS_OFFSET = 2;
+const WSS_OFFSET = 3;
 export const ADMIN_OFFSET = 10;
 export const REDIS_OFFSET = 11;
 const FIRST_OFFSET = 12;
@@ -90,27 +97,44 @@ export function planSystem(options: PlanOptions): Plan {
   };
   const registrars = repeat(replicas.registrar, (n) => inner('registrar', n));
   const presences = repeat(replicas.presence, (n) => inner('presence', n));
-  const edge = (n: number): PlannedService & { readonly sipPort: number } => {
-    const sipPort = n === 1 ? portBase : port();
+  const edge = (n: number): PlannedService & { readonly sip: readonly SipAddress[] } => {
+    const own = (offset: number) => (n === 1 ? portBase + offset : port());
+    const sipPort = own(0);
     const [innerPort, opsPort] = [port(), port()];
+    const { certificate } = options;
+    const secure = (transport: 'tls' | 'wss', offset: number) =>
+      certificate === undefined ? [] : [{ transport, host, port: own(offset) }];
+    const sip: SipAddress[] = [
+      { transport: 'udp', host, port: sipPort },
+      { transport: 'tcp', host, port: sipPort },
+      ...secure('tls', TLS_OFFSET),
+      { transport: 'ws', host, port: own(WS_OFFSET) },
+      ...secure('wss', WSS_OFFSET),
+    ];
     return {
       kind: 'edge',
       name: `edge-${n}`,
       opsPort,
-      sipPort,
+      sip,
       env: {
         ...common('edge', opsPort),
         ROLLCALL_EDGE_ID: `edge-${n}`,
-        ROLLCALL_SIP_UDP: `${host}:${sipPort}`,
-        ROLLCALL_SIP_TCP: `${host}:${sipPort}`,
+        ...Object.fromEntries(
+          sip.map((one) => [`ROLLCALL_SIP_${one.transport.toUpperCase()}`, `${one.host}:${one.port}`]),
+        ),
+        ...(certificate === undefined
+          ? undefined
+          : { ROLLCALL_TLS_CERTIFICATES: `${certificate.certificate}:${certificate.key}` }),
         ROLLCALL_INNER_HOST: INNER_HOST,
         ROLLCALL_INNER_PORT: String(innerPort),
         ROLLCALL_REGISTRARS: registrars.map((one) => one.inner).join(','),
         ROLLCALL_PRESENCES: presences.map((one) => one.inner).join(','),
       },
       ports: [
-        { transport: 'udp', host, port: sipPort },
-        tcp(host, sipPort),
+        ...sip.map((one) => ({
+          ...one,
+          transport: one.transport === 'udp' ? one.transport : ('tcp' as const),
+        })),
         tcp(INNER_HOST, innerPort),
         tcp(INNER_HOST, opsPort),
       ],
@@ -133,10 +157,7 @@ export function planSystem(options: PlanOptions): Plan {
   };
   return {
     services: [...registrars, ...presences, ...edges, admin],
-    sip: edges.flatMap((one) => [
-      { transport: 'udp' as const, host, port: one.sipPort },
-      { transport: 'tcp' as const, host, port: one.sipPort },
-    ]),
+    sip: edges.flatMap((one) => one.sip),
     admin: { url: `http://${host}:${adminPort}`, token: options.adminToken },
   };
 }

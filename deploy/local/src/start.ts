@@ -6,6 +6,7 @@ import { planSystem, REDIS_OFFSET, type Plan } from './plan.ts';
 import { firstBusy } from './ports.ts';
 import { findRedisServer } from './redis/find.ts';
 import { answersPing, startRedis, type RedisInstance } from './redis/instance.ts';
+import { localCertificate } from './certificate.ts';
 import { keptSecrets } from './secrets.ts';
 import { StartProblem, System } from './system.ts';
 import { createUsers, DEMO_ACCOUNTS, DEMO_DOMAIN, numberedAccounts } from './users.ts';
@@ -67,6 +68,8 @@ interface Up {
   readonly plan: Plan;
   readonly redisUrl: string;
   readonly ownRedis: boolean;
+  /** PEM file of the authority that signed the certificate of TLS and WSS. */
+  readonly authority: string;
 }
 
 async function bringUp(root: string, args: StartArgs, running: Running): Promise<Up> {
@@ -78,7 +81,8 @@ async function bringUp(root: string, args: StartArgs, running: Running): Promise
   const redisUrl = ownRedis ? `redis://127.0.0.1:${redisPort}` : given;
   const { secret, adminToken } = keptSecrets(folder);
   const { host, portBase, replicas } = args;
-  const plan = planSystem({ host, portBase, replicas, redisUrl, secret, adminToken });
+  const certificate = localCertificate(join(folder, 'tls'), DEMO_DOMAIN, host);
+  const plan = planSystem({ host, portBase, replicas, redisUrl, secret, adminToken, certificate });
   await refuseBusyPorts(plan, ownRedis ? redisPort : undefined);
   if (ownRedis) running.redis = await ownInstance(root, folder, redisPort);
   else await refuseMissingRedis(redisUrl);
@@ -92,7 +96,7 @@ async function bringUp(root: string, args: StartArgs, running: Running): Promise
     say,
   });
   await running.system.start();
-  return { plan, redisUrl, ownRedis };
+  return { plan, redisUrl, ownRedis, authority: certificate.authority };
 }
 
 function* accounts(count: number) {
@@ -144,15 +148,15 @@ async function ownInstance(root: string, folder: string, port: number): Promise<
   }
 }
 
-function announce(args: StartArgs, { plan, redisUrl, ownRedis }: Up): void {
+function announce(args: StartArgs, { plan, redisUrl, ownRedis, authority }: Up): void {
   if (args.json) {
     const { sip, admin } = plan;
     process.stdout.write(
-      `${JSON.stringify({ ready: true, sip, admin, domain: DEMO_DOMAIN, redis: redisUrl })}\n`,
+      `${JSON.stringify({ ready: true, sip, admin, domain: DEMO_DOMAIN, redis: redisUrl, tlsAuthority: authority })}\n`,
     );
     say('ready');
   } else {
-    process.stdout.write(welcome({ plan, redisUrl, ownRedis, users: args.users }));
+    process.stdout.write(welcome({ plan, redisUrl, ownRedis, authority, users: args.users }));
   }
 }
 

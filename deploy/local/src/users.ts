@@ -36,11 +36,21 @@ export async function createUsers(
 ): Promise<number> {
   const store = await connectStore({ url: redisUrl });
   try {
-    await store.users.domains.put({ name: domain, aliases });
-    return await putAll(store.users, domain, accounts);
+    return await storeUsers(store.users, domain, accounts, aliases);
   } finally {
     await store.close();
   }
+}
+
+/** `createUsers` in a store that is there. */
+export async function storeUsers(
+  directory: UserDirectory,
+  domain: string,
+  accounts: Iterable<Account>,
+  aliases: readonly string[] = [],
+): Promise<number> {
+  await directory.domains.put({ name: domain, aliases });
+  return putAll(directory, domain, accounts);
 }
 
 async function putAll(

@@ -1,15 +1,16 @@
-import type { Plan } from './plan.ts';
+import type { Plan, SipAddress } from './plan.ts';
 import { DEMO_ACCOUNTS, DEMO_DOMAIN, numberedAccounts } from './users.ts';
 
 interface WelcomeFacts {
   readonly plan: Plan;
   readonly redisUrl: string;
   readonly ownRedis: boolean;
+  readonly authority: string;
   readonly users: number;
 }
 
 /** What `npm start` prints when all is ready: addresses, accounts, and what to try next. */
-export function welcome({ plan, redisUrl, ownRedis, users }: WelcomeFacts): string {
+export function welcome({ plan, redisUrl, ownRedis, authority, users }: WelcomeFacts): string {
   const [first] = plan.sip;
   if (first === undefined) throw new Error('a plan without an edge');
   const proxy = `${first.host}:${first.port}`;
@@ -21,7 +22,8 @@ export function welcome({ plan, redisUrl, ownRedis, users }: WelcomeFacts): stri
   return `
 Rollcall is ready: ${services}
 
-  SIP      ${plan.sip.map((one) => `${one.transport} ${one.host}:${one.port}`).join(', ')}
+  SIP      ${plan.sip.map(sipAddress).join(', ')}
+  TLS      certificate for ${DEMO_DOMAIN} and this machine; trust ${authority}
   Domain   ${DEMO_DOMAIN}
   Accounts ${accountList(users)}
   Admin    ${url}   token ${token}
@@ -45,6 +47,11 @@ Try next
 
 Ctrl-C stops everything.
 `;
+}
+
+function sipAddress({ transport, host, port }: SipAddress): string {
+  const isWebSocket = transport === 'ws' || transport === 'wss';
+  return isWebSocket ? `${transport}://${host}:${port}` : `${transport} ${host}:${port}`;
 }
 
 function accountList(users: number): string {

@@ -5,6 +5,8 @@ export * from './spans.ts';
 export * from './test-system.ts';
 export {
   answerChallenge,
+  makeAuthority,
+  makeCertificate,
   Phone,
   pickChallenge,
   readChallenge,
@@ -12,4 +14,4 @@ export {
   token,
   viaBranch,
 } from '@rollcall/local';
-export type { Account, Challenge, SipMessage } from '@rollcall/local';
+export type { Account, Certificate, Challenge, SipMessage, SipTransport } from '@rollcall/local';

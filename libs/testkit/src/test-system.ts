@@ -7,6 +7,7 @@ import {
   DEMO_DOMAIN,
   findRedisServer,
   firstBusy,
+  localCertificate,
   newSecrets,
   Phone,
   planSystem,
@@ -23,6 +24,7 @@ import {
   type Replicas,
   type RunningService,
   type ServiceKind,
+  type SipTransport,
 } from '@rollcall/local';
 import { connectStore, type Store } from '@rollcall/store-redis';
 import { AdminClient } from './admin-client.ts';
@@ -33,11 +35,19 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 export interface SystemOptions {
   readonly replicas?: Partial<Replicas>;
+  /** Where the edges and the admin service listen; 127.0.0.1 when unset. */
+  readonly host?: string;
   /** Added to the environment of the services: of all, or of one kind. */
   readonly env?: ExtraEnvironment;
   readonly accounts?: readonly Account[];
   /** Starts the services without waiting for readiness, as for a Redis that is away. */
-  readonly redis?: 'own' | { readonly url: string };
+  readonly redis?: 'own' | { readonly url: string } | StorePlace;
+}
+
+/** A store of another shape than one Redis: as `connectStore` and as the services' environment take it. */
+export interface StorePlace {
+  readonly address: Parameters<typeof connectStore>[0];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export const ALICE: Account = { user: 'alice', password: 'alice-secret' };
@@ -96,12 +106,14 @@ export class TestSystem {
     const redis = own
       ? await startRedis(redisForTests(), { port: portBase + REDIS_OFFSET, folder: join(folder, 'redis') })
       : undefined;
-    const redisUrl =
-      typeof options.redis === 'object' ? options.redis.url : `redis://127.0.0.1:${portBase + REDIS_OFFSET}`;
+    const place = placeOf(options.redis, `redis://127.0.0.1:${portBase + REDIS_OFFSET}`);
+    const redisUrl = place.env['ROLLCALL_REDIS_URL'] ?? '';
     try {
-      await createUsers(redisUrl, DEMO_DOMAIN, options.accounts ?? DEFAULT_ACCOUNTS);
+      await addUsers(place, options.accounts ?? DEFAULT_ACCOUNTS);
+      const host = options.host ?? '127.0.0.1';
+      const certificate = localCertificate(join(folder, 'tls'), DEMO_DOMAIN, host);
       const plan = planSystem({
-        ...{ host: '127.0.0.1', portBase, redisUrl, ...newSecrets() },
+        ...{ host, portBase, redisUrl, certificate, ...newSecrets() },
         replicas: { edge: 1, registrar: 1, presence: 1, ...options.replicas },
         extra: { ...options.env, all: { OTEL_TRACES_EXPORTER: 'none', ...options.env?.all } },
       });
@@ -125,13 +137,19 @@ export class TestSystem {
     const { edge = 1, ...options } = more;
     const transport = options.transport ?? 'udp';
     const server = this.sip(transport, edge);
-    const phone = await Phone.open({ server, domain: this.domain, ...account, ...options, transport });
+    const tls = { ca: this.authority };
+    const phone = await Phone.open({ server, domain: this.domain, tls, ...account, ...options, transport });
     this.#phones.push(phone);
     return phone;
   }
 
+  /** PEM of the authority that has signed the edges' certificate. */
+  get authority(): string {
+    return readFileSync(join(this.folder, 'tls', 'ca.pem'), 'utf8');
+  }
+
   /** Where the n-th edge listens. */
-  sip(transport: 'udp' | 'tcp', edge = 1): { readonly host: string; readonly port: number } {
+  sip(transport: SipTransport, edge = 1): { readonly host: string; readonly port: number } {
     const found = this.plan.sip.filter((one) => one.transport === transport)[edge - 1];
     if (found === undefined) throw new Error(`there is no edge ${edge}`);
     return found;

@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { parseMessage, respond, type SipRequest, type SipResponse } from '@rollcall/sip';
 import { answerChallenge, pickChallenge, type Challenge } from './answer.ts';
-import { openWire, type Wire } from './wire.ts';
+import type { SipTransport } from '../plan.ts';
+import { isWebSocket, openWire, type Wire, type WireTls } from './wire.ts';
 
 export type SipMessage = SipRequest | SipResponse;
 
 export interface PhoneOptions {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: SipTransport;
   readonly server: { readonly host: string; readonly port: number };
   readonly user: string;
   readonly password: string;
   readonly domain: string;
   readonly local?: { readonly address?: string; readonly port?: number };
+  /** TLS and WSS: what is trusted and shown. */
+  readonly tls?: WireTls;
   /** Digest algorithms this phone knows; all by default. */
   readonly algorithms?: readonly string[];
   /** Sees every message in its order on the wire. */
@@ -45,7 +48,7 @@ interface Waiter {
   readonly resolve: (message: SipMessage) => void;
 }
 
-/** A small SIP user agent over UDP or TCP: enough of RFC 3261, 6665 and 7616 to register, subscribe and be called. */
+/** A small SIP user agent over any transport: enough of RFC 3261, 6665 and 7616 to register, subscribe and be called. */
 export class Phone {
   /** Messages that nobody waited for, in order of arrival. */
   readonly inbox: SipMessage[] = [];
@@ -83,14 +86,19 @@ export class Phone {
     return this.#wire;
   }
 
+  /** Our sent-by; a WebSocket client has no address that anybody could reach (RFC 7118 §5.1, appendix A). */
   get hostPort(): string {
-    return `${this.wire.local.address}:${this.wire.local.port}`;
+    if (isWebSocket(this.wire)) return `${this.tag}.invalid`;
+    const { address, port } = this.wire.local;
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   }
 
   /** The Contact URI this phone would register. */
   get contact(): string {
     const { transport } = this.wire;
-    return `sip:${this.options.user}@${this.hostPort}${transport === 'udp' ? '' : `;transport=${transport}`}`;
+    // RFC 7118 §5.2: "ws" stands for both.
+    const named = isWebSocket(this.wire) ? 'ws' : transport;
+    return `sip:${this.options.user}@${this.hostPort}${transport === 'udp' ? '' : `;transport=${named}`}`;
   }
 
   get challenge(): Challenge | undefined {

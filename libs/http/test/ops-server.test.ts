@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { OpsOptions, OpsServer } from '../src/index.ts';
-import { AddressInUse, startOpsServer } from '../src/index.ts';
+import { AddressInUse, internalToken, startOpsServer } from '../src/index.ts';
 
 let running: OpsServer | undefined;
 afterEach(async () => {
@@ -96,5 +96,48 @@ describe('listening', () => {
     running = undefined;
     expect(Date.now() - began).toBeLessThan(3_000);
     socket.destroy();
+  });
+});
+
+describe('what our own services ask of each other', () => {
+  const token = internalToken('a secret that is shared');
+  const internal: NonNullable<OpsOptions['internal']> = {
+    token,
+    handle: ({ method, path, query, body }) =>
+      Promise.resolve(
+        path === '/internal/echo'
+          ? { status: 200, value: { method, aor: query.get('aor'), body: body ?? null } }
+          : undefined,
+      ),
+  };
+  const withToken = { authorization: `Bearer ${token}` };
+
+  it('is answered to those who share the secret, and to nobody else', async () => {
+    const base = await start({ internal });
+    const answer = await fetch(`${base}/internal/echo?aor=sip%3Aa%40b`, {
+      method: 'PUT',
+      headers: withToken,
+      body: '{"x":1}',
+    });
+    expect(await answer.json()).toEqual({ method: 'PUT', aor: 'sip:a@b', body: { x: 1 } });
+    const other = { authorization: `Bearer ${internalToken('another secret')}` };
+    for (const headers of [{}, other, { authorization: token }]) {
+      expect((await fetch(`${base}/internal/echo`, { headers })).status).toBe(401);
+    }
+    expect((await fetch(`${base}/internal/none`, { headers: withToken })).status).toBe(404);
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
+  });
+
+  it('too large a body is 413, one that is no JSON a 500 without a word about it', async () => {
+    const base = await start({ internal });
+    const send = (body: string) =>
+      fetch(`${base}/internal/echo`, { method: 'PUT', headers: withToken, body });
+    expect((await send(`"${'x'.repeat(70_000)}"`)).status).toBe(413);
+    const broken = await send('{nonsense');
+    expect([broken.status, (await broken.text()).includes('nonsense')]).toEqual([500, false]);
+  });
+
+  it('without such routes there are none', async () => {
+    expect((await fetch(`${await start()}/internal/echo`, { headers: withToken })).status).toBe(404);
   });
 });

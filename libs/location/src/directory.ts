@@ -102,6 +102,8 @@ export interface EdgeLease {
   readonly epoch: number;
   /** Inner SIP address, `host:port`. */
   readonly inner: string;
+  /** Where its ops HTTP server is reached inside, `host:port`. */
+  readonly http?: string;
 }
 
 /** Leases of the edges. A lease that is not renewed is gone after its time to live. */

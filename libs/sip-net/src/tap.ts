@@ -6,6 +6,8 @@ export interface TappedFlow {
   readonly transport: TransportName;
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** What the outside is told of our end. */
+  readonly advertised?: Endpoint;
 }
 
 /**

@@ -12,7 +12,7 @@ const releaseScript = defineScript(new URL('../scripts/release-edge.lua', import
 const INDEX = 'rc:edges';
 const INDEX_SLOT = slotOf(INDEX);
 const leaseKey = (id: string): string => `rc:edge:${id}`;
-const print = ({ id, epoch, inner }: EdgeLease): string => printJson({ id, epoch, inner });
+const print = ({ id, epoch, inner, http }: EdgeLease): string => printJson({ id, epoch, inner, http });
 
 /** Edge leases in Redis: a string with a time to live for each. */
 export class RedisEdges implements EdgeLeases {
@@ -53,7 +53,7 @@ export class RedisEdges implements EdgeLeases {
 function readLease(reply: Reply): EdgeLease | undefined {
   const value = readJson(textOf(reply));
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, epoch, inner } = value as Record<string, unknown>;
+  const { id, epoch, inner, http } = value as Record<string, unknown>;
   if (typeof id !== 'string' || typeof epoch !== 'number' || typeof inner !== 'string') return undefined;
-  return { id, epoch, inner };
+  return { id, epoch, inner, ...(typeof http === 'string' ? { http } : {}) };
 }

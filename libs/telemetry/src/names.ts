@@ -28,6 +28,26 @@ export const METRICS = {
   sipHandlingSeconds: 'rollcall_sip_handling_seconds',
   /** outcome: accepted, wrong, stale, forged, unknown */
   digestOutcomes: 'rollcall_digest_outcomes_total',
+  /** reason: guessing, scanning */
+  guardBans: 'rollcall_guard_bans_total',
+  guardBannedAddresses: 'rollcall_guard_banned_addresses',
+  /** Share of new work that is refused, 0 to 1 */
+  overload: 'rollcall_overload_ratio',
+  /** outcome: asked, refused, woken, silent */
+  pushRequests: 'rollcall_push_requests_total',
+  /** outcome: kept, full, delivered, failed */
+  offlineMessages: 'rollcall_offline_messages_total',
+  /** outcome: published, failed */
+  dialogPublications: 'rollcall_dialog_publications_total',
+  /** outcome: sent, answered, lost */
+  qualifyRequests: 'rollcall_qualify_requests_total',
+  /** state: reachable, unreachable */
+  qualifyBindings: 'rollcall_qualify_bindings',
+  qualifySeconds: 'rollcall_qualify_seconds',
+  /** Reports of edges to registrars on flows of bindings */
+  flowReports: 'rollcall_flow_reports_total',
+  /** Flows with proxied requests in progress */
+  proxyBusyFlows: 'rollcall_proxy_busy_flows',
   /** result: hit, miss */
   userCache: 'rollcall_user_cache_total',
   userCacheEntries: 'rollcall_user_cache_entries',
@@ -59,6 +79,10 @@ export const METRICS = {
   httpSeconds: 'rollcall_http_seconds',
   httpStreams: 'rollcall_http_streams',
   httpStreamsDropped: 'rollcall_http_streams_dropped_total',
+  traceKept: 'rollcall_trace_messages_kept_total',
+  traceShare: 'rollcall_trace_share',
+  /** outcome: sent, failed */
+  hepPackets: 'rollcall_hep_packets_total',
   logLinesLost: 'rollcall_log_lines_lost_total',
   /** version */
   buildInfo: 'rollcall_build_info',

@@ -14,7 +14,7 @@ import {
   dnsReplicas,
   staticReplicas,
 } from '@rollcall/sip-net';
-import type { InnerLink, InnerServer, NativeFront, ReplicaSource } from '@rollcall/sip-net';
+import type { InnerLink, InnerServer, NativeFront, ReplicaSource, TapSlot } from '@rollcall/sip-net';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SPANS } from '@rollcall/telemetry';
@@ -26,9 +26,11 @@ import { drain } from './drain.ts';
 import type { DrainParts } from './drain.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LoopDelay } from './loop-delay.ts';
-import { publishMetrics } from './metrics.ts';
+import { publishCallMetrics, publishMetrics } from './metrics.ts';
 import type { PushSender } from './proxy/push-waker.ts';
 import { WebhookPush } from './push-sender.ts';
+import { createTrace } from './trace/wiring.ts';
+import type { TraceParts } from './trace/wiring.ts';
 import { traced, tracedInner } from './traced.ts';
 import { reachable, transportOptions } from './transports.ts';
 
@@ -69,6 +71,8 @@ const DIALOG_LIMIT = 20_000;
 const LOAD_TICK_MS = 100;
 const SECOND_MS = 1_000;
 
+const NO_ALIASES: ReadonlyMap<string, string> = new Map();
+
 /** How spans and their attributes are called. */
 const WORDS = { spans: SPANS, attributes: ATTRIBUTES };
 
@@ -93,6 +97,8 @@ class RunningEdge {
   readonly #front: NativeFront;
   readonly #registrar: InnerLink;
   readonly #presence: InnerLink;
+  readonly #id: string;
+  readonly #trace: TraceParts;
   #store: Store | undefined;
   #core: EdgeCore | undefined;
   #inner: InnerServer | undefined;
@@ -106,16 +112,23 @@ class RunningEdge {
     this.#config = config;
     this.#log = log;
     this.#tracing = tracing;
-    this.#front = createSipFront({ ...transportOptions(config), clock: CLOCK, log });
-    const link = (replicas: Replicas): InnerLink =>
+    this.#id = config.edgeId ?? hostname();
+    this.#trace = createTrace(config, this.#id, {
+      aliases: () => this.#core?.domains.aliases ?? NO_ALIASES,
+      refusing: () => this.#core?.refusing(),
+    });
+    const { trace } = this.#trace;
+    this.#front = createSipFront({ ...transportOptions(config), clock: CLOCK, log, tap: trace.front });
+    const link = (replicas: Replicas, tap: TapSlot): InnerLink =>
       createInnerLink({
+        tap,
         replicas: sourceOf(replicas),
         timeoutMs: INNER_TIMEOUT_MS,
         reading: 'top',
         maxPending: INNER_PENDING,
       });
-    this.#registrar = link(config.registrars);
-    this.#presence = link(config.presences);
+    this.#registrar = link(config.registrars, trace.registrar);
+    this.#presence = link(config.presences, trace.presence);
   }
 
   async start(): Promise<EdgePorts> {
@@ -145,6 +158,7 @@ class RunningEdge {
     this.#registrar.close();
     this.#presence.close();
     this.#core?.stop();
+    this.#trace.stop();
     await this.#tracing.shutdown();
     await this.#ops?.close();
     await this.#store?.close();
@@ -162,9 +176,10 @@ class RunningEdge {
         handle(request, reply);
       },
       log: this.#log,
+      tap: this.#trace.trace.inner,
     });
     const inner = printEndpoint({ host: reachable(innerHost), port: this.#inner.port });
-    const identity = { id: this.#config.edgeId ?? hostname(), epoch: CLOCK.now() };
+    const identity = { id: this.#id, epoch: CLOCK.now() };
     const core = this.#createCore(store, identity, inner);
     this.#core = core;
     handle = tracedInner(
@@ -185,9 +200,10 @@ class RunningEdge {
       core.own.add(local);
       core.own.add(advertised);
     }
-    this.#lease = new LeaseKeeper(store.edges, { ...identity, inner }, this.#log);
+    this.#ops = await this.#openOps(store, core, identity);
+    const http = printEndpoint({ host: reachable(this.#config.httpHost), port: this.#ops.port });
+    this.#lease = new LeaseKeeper(store.edges, { ...identity, inner, http }, this.#log);
     this.#lease.start();
-    this.#ops = await this.#openOps(store, core);
     const sip = this.#front.listeners.map(({ transport, local }) => ({
       transport,
       host: local.address,
@@ -234,6 +250,7 @@ class RunningEdge {
         timers: TIMERS,
         random: Math.random,
         trace: this.#tracing.enabled ? () => this.#tracing.current() : () => undefined,
+        isTraced: (octets) => this.#trace.trace.isTraced(octets),
         log: this.#log,
       },
       {
@@ -257,7 +274,7 @@ class RunningEdge {
       : new WebhookPush({ url: pushUrl, secret }, this.#log, () => CLOCK.now());
   }
 
-  #openOps(store: Store, core: EdgeCore): Promise<OpsServer> {
+  #openOps(store: Store, core: EdgeCore, identity: { id: string; epoch: number }): Promise<OpsServer> {
     const front = this.#front;
     const metrics = createMetrics();
     const size = (name: keyof ReturnType<NativeFront['sizes']>) => () => front.sizes()[name];
@@ -276,6 +293,11 @@ class RunningEdge {
         { queue: 'client-transactions', limit: DEFAULT_LIMITS.maxClientTransactions, size: size('clients') },
         { queue: 'connections', limit: this.#config.maxConnections, size: size('connections') },
         { queue: 'handshakes', limit: this.#config.maxConnections, size: size('arriving') },
+        { queue: 'guard', limit: core.guard.limit, size: () => core.guard.size },
+        { queue: 'push', limit: PUSH_LIMIT, size: () => core.waker?.size ?? 0 },
+        { queue: 'qualify', limit: QUALIFY_LIMIT, size: () => core.qualifier?.size ?? 0 },
+        { queue: 'dialogs', limit: DIALOG_LIMIT, size: () => core.dialogs?.size ?? 0 },
+        ...this.#trace.bounds,
         { queue: 'registrar-link', limit: INNER_PENDING, size: () => this.#registrar.stats().pending },
         { queue: 'presence-link', limit: INNER_PENDING, size: () => this.#presence.stats().pending },
       ],
@@ -285,6 +307,8 @@ class RunningEdge {
       ],
       storeConnected: () => store.ready(),
     });
+    publishCallMetrics(metrics, METRICS, core);
+    this.#trace.publish(metrics, METRICS);
     const { httpHost, httpPort } = this.#config;
     return startOpsServer({
       host: httpHost,
@@ -292,6 +316,14 @@ class RunningEdge {
       live: () => true,
       ready: () => this.#readiness(store, core),
       metrics: () => metrics.text(),
+      internal: this.#trace.internal({
+        identity,
+        front,
+        counters: core.counters,
+        inner: { registrar: () => this.#registrar.stats(), presence: () => this.#presence.stats() },
+        ready: () => this.#readiness(store, core),
+        storeConnected: () => store.ready(),
+      }),
     });
   }
 

@@ -15,6 +15,7 @@ import {
 } from '@rollcall/config';
 import type { ConfigOf } from '@rollcall/config';
 import { callSettings } from './call-config.ts';
+import { traceSettings } from './trace-config.ts';
 import { transportSettings } from './transport-config.ts';
 
 const HOUR_S = 3_600;
@@ -34,6 +35,7 @@ export const edgeConfig = defineConfig({
   },
   ...transportSettings,
   ...callSettings,
+  ...traceSettings,
   innerHost: {
     env: 'ROLLCALL_INNER_HOST',
     type: string({ pattern: /^[A-Za-z0-9.:_-]+$/, what: 'a host name or address' }),

@@ -10,7 +10,7 @@ import { Authenticator } from './authenticate.ts';
 import type { DigestPolicy } from './authenticate.ts';
 import { BusyFlows } from './busy-flows.ts';
 import { zeroCounters } from './counters.ts';
-import type { EdgeCounters } from './counters.ts';
+import type { EdgeCounters, InnerTarget } from './counters.ts';
 import { DomainTable } from './domain-table.ts';
 import { EdgeFinder } from './edge-finder.ts';
 import { FlowNames } from './flow-names.ts';
@@ -38,6 +38,7 @@ import { Targets } from './proxy/targets.ts';
 import { Qualifier } from './qualifier.ts';
 import type { QualifyOptions } from './qualifier.ts';
 import type { RegisterListener } from './register-listeners.ts';
+import { REFUSALS } from './refusals.ts';
 import { Replies } from './reply.ts';
 import { Router } from './routing.ts';
 import { Networks, TrustedPeers } from './trusted-peers.ts';
@@ -63,6 +64,8 @@ export interface CorePorts {
   readonly timers: Timers;
   readonly random: () => number;
   readonly trace: CurrentTrace;
+  /** True for a message whose exchange somebody looks at. */
+  readonly isTraced?: (octets: string) => boolean;
   readonly log: EdgeLog;
 }
 
@@ -106,6 +109,8 @@ export interface EdgeCore {
   readonly offline: OfflineMessages | undefined;
   readonly qualifier: Qualifier | undefined;
   readonly dialogs: DialogStates | undefined;
+  /** The rule by which the edge refuses just now, while it sends the answer. */
+  refusing(): { readonly label: string; readonly section: string } | undefined;
   /** The first step of a drain: who registers now gets so many seconds at most. */
   shortenRegistrations(longest: number): void;
   stop(): void;
@@ -147,8 +152,10 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     options.digest,
     guard,
   );
-  const registrar = new InnerForwarder('registrar', ports.registrar, replies, counters, trace, options.inner);
-  const presence = new InnerForwarder('presence', ports.presence, replies, counters, trace, options.inner);
+  const forwarder = (target: InnerTarget, link: InnerLink): InnerForwarder =>
+    new InnerForwarder(target, link, replies, counters, trace, options.inner, ports.isTraced);
+  const registrar = forwarder('registrar', ports.registrar);
+  const presence = forwarder('presence', ports.presence);
   const egress = new Egress(front, names, new EdgeFinder(ports.leases, clock), trace);
   const reports = new FlowReports(ports.registrar, clock, options.inner);
   const waker =
@@ -231,6 +238,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters, admission),
     onInnerRequest: new OnInnerRequest(router, names, egress, timers, counters, observers, busy),
     counters,
+    refusing: () => (replies.refusing === undefined ? undefined : REFUSALS[replies.refusing]),
     domains,
     users,
     nonces,

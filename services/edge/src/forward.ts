@@ -4,6 +4,7 @@ import type { EdgeCounters, InnerTarget } from './counters.ts';
 import { newBranch, nextMaxForwards, viaWithSource } from './hop.ts';
 import type { InnerLink, InnerOutcome } from './ports.ts';
 import type { Replies } from './reply.ts';
+import { PROBE_ASK, removeProbe } from '@rollcall/trace';
 import { REMOVED } from './trust-boundary.ts';
 
 /** How a request changes on its way to an inner service. */
@@ -17,6 +18,8 @@ export interface InnerHop {
   /** Told of the answer after it has gone to the client; `below` is the answer without our Via. */
   readonly settled?: (status: number, below: string) => void;
 }
+
+const NEVER = (): boolean => false;
 
 /** The traceparent of the running span; undefined when nothing is traced. */
 export type CurrentTrace = () => string | undefined;
@@ -36,6 +39,8 @@ export class InnerForwarder {
     private readonly trace: CurrentTrace,
     /** Where inner services reach this edge, `host:port`; it is never told to the outside. */
     inner: string,
+    /** True for an exchange that somebody looks at: the service is asked for its times. */
+    private readonly isTraced: (octets: string) => boolean = NEVER,
   ) {
     this.#viaStart = `Via: SIP/2.0/TCP ${inner};branch=`;
   }
@@ -45,24 +50,25 @@ export class InnerForwarder {
     const branch = newBranch();
     const trace = this.trace();
     const traceLine = trace === undefined ? '' : `Traceparent: ${trace}\r\n`;
+    const probed = this.isTraced(request.raw);
     const message = edit(request, {
-      prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${hop.contacts ?? ''}${traceLine}`,
+      prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${hop.contacts ?? ''}${traceLine}${probed ? PROBE_ASK : ''}`,
       maxForwards: nextMaxForwards(request),
       remove: hop.contacts === undefined ? REMOVED.toService : REMOVED.toServiceAnew,
       topVia: viaWithSource(request, transaction.flow),
     });
     this.link.request(hop.key, branch, message, (outcome) => {
-      this.#settle(transaction, outcome);
+      this.#settle(transaction, outcome, probed);
       if (hop.settled !== undefined && outcome.kind === 'response')
         hop.settled(outcome.status, outcome.below);
     });
   }
 
-  #settle(transaction: ServerTransaction, outcome: InnerOutcome): void {
+  #settle(transaction: ServerTransaction, outcome: InnerOutcome, probed: boolean): void {
     this.counters.inner[this.target][outcome.kind] += 1;
     switch (outcome.kind) {
       case 'response':
-        this.replies.send(transaction, outcome.status, outcome.below);
+        this.replies.send(transaction, outcome.status, probed ? removeProbe(outcome.below) : outcome.below);
         return;
       case 'unavailable':
         this.replies.refuseStateful(transaction, 'innerAway');

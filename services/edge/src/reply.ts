@@ -21,6 +21,9 @@ export interface ReplyOptions {
 
 /** Answers of the edge itself, each counted. */
 export class Replies {
+  /** The rule by which a request is refused, only while its answer is sent: who looks on at the messages reads it. */
+  refusing: RefusalName | undefined = undefined;
+
   constructor(
     private readonly counters: EdgeCounters,
     private readonly options: ReplyOptions,
@@ -34,7 +37,7 @@ export class Replies {
     const refusal: Refusal = REFUSALS[name];
     this.counters.refusals[name] += 1;
     const retry = refusal.retry === true ? this.#retryAfter() : '';
-    this.#stateless(transaction, refusal, headers + retry);
+    this.#stateless(transaction, name, headers + retry);
   }
 
   /** Refuses for good inside a transaction: what an accepted request gets after it has been handed on. */
@@ -42,21 +45,30 @@ export class Replies {
     const refusal: Refusal = REFUSALS[name];
     this.counters.refusals[name] += 1;
     const retry = refusal.retry === true ? this.#retryAfter() : '';
+    this.refusing = name;
     this.send(transaction, refusal.status, this.#compose(transaction, refusal, headers + retry));
+    this.refusing = undefined;
   }
 
   /** 401 or 407 with one challenge for each algorithm (RFC 3261 §22.2, §22.3; RFC 8760 §2.3). */
-  challenge(transaction: ServerTransaction, realm: string, nonce: string, side: Side, stale: boolean): void {
+  challenge(
+    transaction: ServerTransaction,
+    realm: string,
+    nonce: string,
+    side: Side,
+    stale: boolean,
+    algorithms: readonly Algorithm[] = this.options.algorithms,
+  ): void {
     const name: RefusalName = side === 'proxy' ? 'proxyAuthRequired' : 'unauthorized';
     this.counters.refusals[name] += 1;
     const lines = challenge({
       realm,
       nonce,
-      algorithms: this.options.algorithms,
+      algorithms,
       stale,
       proxy: side === 'proxy',
     });
-    this.#stateless(transaction, REFUSALS[name], lines);
+    this.#stateless(transaction, name, lines);
   }
 
   /** Answers without a body and without state. */
@@ -82,9 +94,12 @@ export class Replies {
     return this.compose(transaction, refusal.status, refusal.reason, headers);
   }
 
-  #stateless(transaction: ServerTransaction, refusal: Refusal, headers: string): void {
+  #stateless(transaction: ServerTransaction, name: RefusalName, headers: string): void {
+    const refusal: Refusal = REFUSALS[name];
     this.counters.answers[refusal.status] = (this.counters.answers[refusal.status] ?? 0) + 1;
+    this.refusing = name;
     transaction.respondStateless(this.#compose(transaction, refusal, headers));
+    this.refusing = undefined;
   }
 
   #retryAfter(): string {

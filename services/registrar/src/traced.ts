@@ -1,5 +1,6 @@
 import type { SipRequest } from '@rollcall/sip';
 import type { Histogram, Tracing } from '@rollcall/telemetry';
+import { addProbe, asksForProbe } from '@rollcall/trace';
 import type { RegistrarLocation } from './ports.ts';
 
 /** What handles one request and answers it once. */
@@ -17,6 +18,32 @@ export interface TraceNames {
 }
 
 const MS_PER_SECOND = 1000;
+const US_PER_MS = 1000;
+
+/** Requests under way that ask for a report, and the commit whose outcome is being handled, if it was one of theirs. */
+const probed = { open: 0, commit: undefined as { readonly at: number; readonly took: number } | undefined };
+
+/** The reply with a report of what became of the request (`@rollcall/trace`), for one that asks. */
+function probe(
+  request: SipRequest,
+  reply: (message: string) => void,
+  began: number,
+): (message: string) => void {
+  if (!asksForProbe(request.raw)) return reply;
+  probed.open += 1;
+  return (message) => {
+    probed.open -= 1;
+    const total = (performance.now() - began) * US_PER_MS;
+    const { commit } = probed;
+    const accepted = Number(message.slice(STATUS_AT, STATUS_END)) < 300;
+    const outcome = commit !== undefined && accepted ? 'committed' : accepted ? 'unchanged' : 'refused';
+    const times =
+      commit === undefined
+        ? {}
+        : { commitAt: (commit.at - began) * US_PER_MS, commitTook: commit.took * US_PER_MS };
+    reply(addProbe(message, { outcome, ...times, total }));
+  };
+}
 /** `SIP/2.0 200`: where the status stands. */
 const STATUS_AT = 8;
 const STATUS_END = 11;
@@ -30,11 +57,12 @@ export function traced(
 ): (request: SipRequest, reply: (message: string) => void) => void {
   const timed = (request: SipRequest, reply: (message: string) => void, trace: string | undefined): void => {
     const began = performance.now();
+    const answer = probe(request, reply, began);
     handler(
       request,
       (message) => {
         seconds.observe((performance.now() - began) / MS_PER_SECOND);
-        reply(message);
+        answer(message);
       },
       trace,
     );
@@ -82,17 +110,38 @@ export function tracedLocation(
   tracing: Tracing,
   names: StoreNames,
 ): RegistrarLocation {
-  if (!tracing.enabled) return location;
+  const timed = timedLocation(location);
+  if (!tracing.enabled) return timed;
   return {
     read: (aor) => location.read(aor),
     commit: (commit) => location.commit(commit),
     commitThen: (commit, done) => {
       const attributes = { [names.operation]: 'commit-location', [names.system]: 'redis' };
       const span = tracing.start(names.span, attributes, commit.trace, 'client');
-      location.commitThen({ ...commit, trace: span.traceparent }, (error, outcome) => {
+      timed.commitThen({ ...commit, trace: span.traceparent }, (error, outcome) => {
         if (error !== undefined) span.set({ [names.error]: error.name });
         span.end();
         done(error, outcome);
+      });
+    },
+  };
+}
+
+/** Times commits while a request asks for it. What a commit leads to is answered before its callback returns. */
+function timedLocation(location: RegistrarLocation): RegistrarLocation {
+  return {
+    read: (aor) => location.read(aor),
+    commit: (commit) => location.commit(commit),
+    commitThen: (commit, done) => {
+      if (probed.open === 0) {
+        location.commitThen(commit, done);
+        return;
+      }
+      const at = performance.now();
+      location.commitThen(commit, (error, outcome) => {
+        probed.commit = { at, took: performance.now() - at };
+        done(error, outcome);
+        probed.commit = undefined;
       });
     },
   };

@@ -2,8 +2,8 @@ import type { Definition, Environment } from './define.ts';
 import { configOrExit, EXIT_CONFIG, otelEnvironment, thisProcess } from './process.ts';
 import type { ProcessSeam } from './process.ts';
 
-/** How long a stop may take: the longest drain of a service (6 s) and its closing, inside the 30 s that orchestrators give. */
-const STOP_DEADLINE_MS = 15_000;
+/** How long a stop may take beside the drain that a service is configured with, inside the 30 s that orchestrators give. */
+export const STOP_DEADLINE_MS = 15_000;
 /** Exit code of a service that could not start, failed, or was told a second time to stop. */
 const EXIT_FAILURE = 1;
 
@@ -54,6 +54,8 @@ export interface ServiceProcess<C extends Logged, L extends ProcessLog, T extend
   readonly config: Definition<C>;
   /** What contradicts itself in a configuration whose settings are each right; undefined when nothing does. */
   readonly contradiction?: (config: C) => string | undefined;
+  /** How long the configured drain may take, ms; it is added to the time that a stop has. */
+  readonly drainMs?: (config: C) => number;
   readonly telemetry: ProcessTelemetry<L, T>;
   readonly compose: (config: C, deps: { readonly log: L; readonly tracing: T }) => RunnableService;
 }
@@ -76,7 +78,7 @@ const wholeProcess = (): ServiceSeam => ({
  * nobody knows what state it has left.
  */
 export async function runService<C extends Logged, L extends ProcessLog, T extends ProcessTracing>(
-  { service, config: definition, contradiction, telemetry, compose }: ServiceProcess<C, L, T>,
+  { service, config: definition, contradiction, drainMs, telemetry, compose }: ServiceProcess<C, L, T>,
   seam: ServiceSeam = wholeProcess(),
 ): Promise<void> {
   const die = (code: number, line: string): never => {
@@ -98,7 +100,7 @@ export async function runService<C extends Logged, L extends ProcessLog, T exten
   });
   endOnFault(seam, log);
   const running = compose(config, { log, tracing });
-  stopOnSignal(seam, log, running);
+  stopOnSignal(seam, log, running, STOP_DEADLINE_MS + (drainMs?.(config) ?? 0));
   reloadOnSignal(seam, log, running);
   try {
     log.info({ ...(await running.start()) }, 'ready');
@@ -116,7 +118,12 @@ function endOnFault(seam: ServiceSeam, log: ProcessLog): void {
   seam.on('unhandledRejection', end('unhandled rejection'));
 }
 
-function stopOnSignal(seam: ServiceSeam, log: ProcessLog, running: RunnableService): void {
+function stopOnSignal(
+  seam: ServiceSeam,
+  log: ProcessLog,
+  running: RunnableService,
+  deadlineMs: number,
+): void {
   let stopping = false;
   const fail = (fields: Readonly<Record<string, unknown>>, message: string): never => {
     log.error(fields, message);
@@ -129,7 +136,7 @@ function stopOnSignal(seam: ServiceSeam, log: ProcessLog, running: RunnableServi
     }
     stopping = true;
     log.info({ signal }, 'stopping');
-    setTimeout(() => fail({ deadlineMs: STOP_DEADLINE_MS }, 'stopping took too long'), STOP_DEADLINE_MS);
+    setTimeout(() => fail({ deadlineMs }, 'stopping took too long'), deadlineMs);
     running.stop().then(
       () => {
         log.info({}, 'stopped');

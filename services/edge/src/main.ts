@@ -8,6 +8,7 @@ await runService({
   service: 'rollcall-edge',
   config: edgeConfig,
   contradiction: transportContradiction,
+  drainMs: ({ drainWaitS, drainGraceS }) => (drainWaitS + drainGraceS) * 1_000,
   telemetry,
   compose,
 });

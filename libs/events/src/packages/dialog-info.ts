@@ -88,11 +88,14 @@ function readDialog(dialog: XmlElement): Result<DialogPart, string> {
   });
 }
 
+const PARTICIPANTS: ReadonlySet<string> = new Set(['local', 'remote']);
 const LEFT_OUT: ReadonlySet<string> = new Set(['state', 'duration', 'session-description']);
 
 function writeChildren(dialog: XmlElement): string {
   return kept(dialog)
-    .map((child) => writeElement(child.children.length === 0 ? child : pruned(child), SCOPE))
+    .map((child) => (child.children.length === 0 ? child : pruned(child)))
+    .filter((child) => !PARTICIPANTS.has(child.name) || child.children.length > 0)
+    .map((child) => writeElement(child, SCOPE))
     .join('');
 }
 

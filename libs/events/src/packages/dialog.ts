@@ -114,9 +114,11 @@ function writeDialog(part: DialogPart, resource: string): string {
   return (
     `<dialog id="${escapeXml(id)}"${attributes}${attribute('direction', direction)}>` +
     `<state${attribute('event', event)}${attribute('code', code)}>${state}</state>` +
-    `${xml.includes('<local>') ? '' : writeLocal(resource)}${xml}</dialog>\r\n`
+    `${LOCAL.test(xml) ? '' : writeLocal(resource)}${xml}</dialog>\r\n`
   );
 }
+
+const LOCAL = /<local[ >]/;
 
 /** Polycom shows nothing of a dialog whose own side is not named. */
 function writeLocal(resource: string): string {

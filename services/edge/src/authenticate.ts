@@ -100,6 +100,11 @@ export class Authenticator {
       this.replies.refuse(transaction, 'badCredentials');
       return;
     }
+    if (this.domains.algorithmsOf(answer.realm)?.includes(answer.algorithm) === false) {
+      // What is not offered is not taken, or the weakest would always do (RFC 8760 §3).
+      this.#challenge(transaction, answer.realm, claim.side, 'none');
+      return;
+    }
     if (!this.#uriFits(transaction.request, answer.uri)) {
       this.#count('malformed');
       this.replies.refuse(transaction, 'digestUri');
@@ -139,7 +144,8 @@ export class Authenticator {
   #prove(claim: Claim, account: Account): void {
     const { transaction, answer, side } = claim;
     const { user } = account;
-    const ha1 = user?.ha1[answer.algorithm];
+    const taken = user?.policy?.algorithms?.includes(answer.algorithm) !== false;
+    const ha1 = taken ? user?.ha1[answer.algorithm] : undefined;
     const right = this.verifier.verify(
       answer,
       transaction.request.method,
@@ -187,7 +193,8 @@ export class Authenticator {
   #challenge(transaction: ServerTransaction, realm: string, side: Side, why: DigestOutcome): void {
     this.#count(why);
     const stale = why === 'stale' || why === 'replayed';
-    this.replies.challenge(transaction, realm, this.nonces.issue(this.clock.now()), side, stale);
+    const nonce = this.nonces.issue(this.clock.now());
+    this.replies.challenge(transaction, realm, nonce, side, stale, this.domains.algorithmsOf(realm));
   }
 
   #count(outcome: DigestOutcome): void {

@@ -1,4 +1,4 @@
-import type { Domain } from '@rollcall/location';
+import type { DigestAlgorithm, Domain } from '@rollcall/location';
 import type { EdgeLog } from './ports.ts';
 
 /** The part of `Domains` that the edge reads. */
@@ -21,6 +21,7 @@ const RETRY_MS = 1_000;
 export class DomainTable {
   #byHost = new Map<string, ServedDomain>();
   #aliases = new Map<string, string>();
+  #algorithms = new Map<string, readonly DigestAlgorithm[]>();
   #ready = false;
   #stopped = false;
   #reading = false;
@@ -41,6 +42,11 @@ export class DomainTable {
   /** Other names of our domains, in lower case, with the domain that each means. */
   get aliases(): ReadonlyMap<string, string> {
     return this.#aliases;
+  }
+
+  /** The only digest algorithms that the domain of a realm offers and takes; undefined when it leaves that to the edge. */
+  algorithmsOf(realm: string): readonly DigestAlgorithm[] | undefined {
+    return this.#algorithms.get(realm);
   }
 
   start(): void {
@@ -95,6 +101,7 @@ export class DomainTable {
   #replace(domains: readonly Domain[]): void {
     const byHost = new Map<string, ServedDomain>();
     const aliases = new Map<string, string>();
+    const algorithms = new Map<string, readonly DigestAlgorithm[]>();
     for (const domain of domains) {
       const served: ServedDomain = {
         name: domain.name,
@@ -106,8 +113,10 @@ export class DomainTable {
         aliases.set(alias.toLowerCase(), domain.name);
       }
       byHost.set(domain.name.toLowerCase(), served);
+      if (domain.algorithms !== undefined) algorithms.set(served.realm, domain.algorithms);
     }
     this.#byHost = byHost;
     this.#aliases = aliases;
+    this.#algorithms = algorithms;
   }
 }

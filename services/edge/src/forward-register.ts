@@ -28,10 +28,10 @@ export class RegisterForwarder {
     private readonly replies: Replies,
     private readonly listeners: readonly RegisterListener[],
   ) {
-    this.#proved = (transaction, { user, identity }) => {
+    this.#proved = (transaction, { user, identity, policy }) => {
       if (user === undefined) return;
       const { path } = this.names.of(transaction.flow);
-      const lines = path + identity;
+      const lines = path + identity + policy;
       if (this.longest === undefined && this.listeners.length === 0) {
         this.registrar.forward(transaction, { key: user.aor, lines });
         return;

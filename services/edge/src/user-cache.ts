@@ -15,6 +15,8 @@ export interface Account {
   readonly user: User | undefined;
   /** Header line that asserts the identity (RFC 3325 §9.1); empty without a user. */
   readonly identity: string;
+  /** Header line that tells the registrar of the user's own policy; empty for nearly all. */
+  readonly policy: string;
   readonly until: number;
 }
 
@@ -126,6 +128,7 @@ export class UserCache {
     const account: Account = {
       user,
       identity: user === undefined ? '' : `P-Asserted-Identity: <${user.aor}>\r\n`,
+      policy: user?.policy === undefined ? '' : `X-Rollcall-Policy: ${JSON.stringify(user.policy)}\r\n`,
       until: this.clock.now() + (user === undefined ? this.options.unknownTtlMs : this.options.ttlMs),
     };
     // A change that came while the store was asked may be newer than its answer.

@@ -362,3 +362,44 @@ describe('the cache of users', () => {
     expect(edge.store.lookups).toBe(1);
   });
 });
+
+describe('A05 the policy of a domain and of a user, at the edge', () => {
+  it('R06 only the algorithms of the domain are offered, and only they are taken', async () => {
+    const store = new FakeStore();
+    store.domainList[0] = { name: 'example.test', algorithms: ['SHA-256'] };
+    store.addUser('alice', 'secret');
+    const edge = await world({}, store);
+    const challenges = edge.send(draft()).answer.headers('www-authenticate');
+    expect(challenges.map((value) => /algorithm=([A-Z0-9-]+)/.exec(value)?.[1])).toEqual(['SHA-256']);
+    expect((await answer(edge, { algorithm: 'MD5' })).answer.status).toBe(401);
+    expect(edge.registrar.requests).toHaveLength(0);
+    await answer(edge, { algorithm: 'SHA-256' });
+    expect(edge.registrar.requests).toHaveLength(1);
+  });
+
+  it('R06 an algorithm that the user may not use is a wrong answer', async () => {
+    const edge = await world();
+    const alice = edge.store.addUser('alice', 'secret');
+    edge.store.userList[0] = { ...alice, policy: { algorithms: ['SHA-512-256'] } };
+    expect((await answer(edge, { algorithm: 'MD5' })).answer.status).toBe(401);
+    await answer(edge, { algorithm: 'SHA-512-256' });
+    expect(edge.registrar.requests).toHaveLength(1);
+  });
+
+  it("E14 the user's policy goes to the registrar in one line, and nobody else can write it", async () => {
+    const edge = await world();
+    const alice = edge.store.addUser('alice', 'secret');
+    const forged = 'X-Rollcall-Policy: {"maxContacts":1000}\r\n';
+    const send = async (): Promise<void> => {
+      edge.send(draft({ headers: forged + authorization({ nonce: challenge(edge) }) }));
+      await settle();
+    };
+    await send();
+    expect(edge.registrar.only.has('x-rollcall-policy')).toBe(false);
+    edge.store.userList[0] = { ...alice, policy: { maxContacts: 1, transports: ['tls'] } };
+    edge.store.changed(alice.aor);
+    await send();
+    const line = edge.registrar.requests[1]?.request.headers('x-rollcall-policy');
+    expect(line).toEqual(['{"maxContacts":1,"transports":["tls"]}']);
+  });
+});

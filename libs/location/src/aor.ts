@@ -1,6 +1,6 @@
 import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
-import { parseUri } from '@rollcall/sip';
+import { parseUri, sipOfPres } from '@rollcall/sip';
 import type { SipUri, TelUri, Uri } from '@rollcall/sip';
 import type { Aor } from './model.ts';
 import { canonicalUser } from './aor-user.ts';
@@ -27,7 +27,7 @@ export interface AorOptions {
  * The canonical form of the address-of-record that `uri` names (RFC 3261 §10.3 step 5): scheme `sip` (RFC 5630 §5.2: `sips`
  * names the same resource), user with every escape undone that may be undone, host in lower case, nothing else. A port is
  * dropped too: a domain has none, and phones on a test port write it into the AoR. Numbers lose their visual separators
- * (RFC 3966 §5.1.1).
+ * (RFC 3966 §5.1.1). A `pres:` URI names the user of the `sip:` URI (RFC 3856 §4).
  */
 export function canonicalAor(uri: Uri, options: AorOptions = {}): Result<Aor, AorProblem> {
   switch (uri.kind) {
@@ -35,8 +35,11 @@ export function canonicalAor(uri: Uri, options: AorOptions = {}): Result<Aor, Ao
       return sipAor(uri, options);
     case 'tel':
       return telAor(uri, options);
-    case 'other':
+    case 'other': {
+      const same = sipOfPres(uri);
+      if (same.kind === 'sip') return sipAor(same, options);
       return err({ code: 'scheme', detail: `no address-of-record has the scheme ${uri.scheme}` });
+    }
   }
 }
 

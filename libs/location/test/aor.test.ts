@@ -36,6 +36,12 @@ describe('R13 one canonical AoR for all spellings of it (RFC 3261 §10.3 step 5)
     check('sip:alice@SIP.example.test', 'sip:alice@example.test', { domainAliases });
   });
 
+  test('RFC 3856 §4: presence of a pres URI is that of the sip URI', () => {
+    check('pres:%61lice@EXAMPLE.test', 'sip:alice@example.test');
+    check('PRES:alice@example.test', 'sip:alice@example.test');
+    expect(parseAor('pres:example.test')).toMatchObject({ ok: false });
+  });
+
   test('no user, another scheme: no AoR', () => {
     expect(parseAor('sip:example.test')).toMatchObject({ ok: false, error: { code: 'no-user' } });
     expect(parseAor('mailto:alice@example.test')).toMatchObject({ ok: false, error: { code: 'scheme' } });

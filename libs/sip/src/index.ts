@@ -25,5 +25,5 @@ export type { ParseProblem } from './problem.ts';
 export * from './status.ts';
 export * from './uri/compare.ts';
 export { escapeUser, normalizeEscapes, unescapeUser } from './uri/escape.ts';
-export { asSipUri, parseUri } from './uri/uri.ts';
+export { asSipUri, parseUri, sipOfPres } from './uri/uri.ts';
 export type { OtherUri, SipUri, TelUri, Uri } from './uri/uri.ts';

@@ -188,6 +188,14 @@ describe('checkRequest', () => {
       });
     },
   );
+  it.each([
+    ['SUBSCRIBE', undefined],
+    ['PUBLISH', undefined],
+    ['MESSAGE', 416],
+  ])('RFC 3856 §6.1 a pres URI in %s', (method, status) => {
+    const raw = options().raw.replaceAll('OPTIONS', method).replace('sip:a SIP', 'pres:bob@a SIP');
+    expect(checkRequest(requestOf(raw), { stream: false })?.status).toBe(status);
+  });
   it('R-scheme 416 for a scheme that nobody understands', () => {
     expect(
       checkRequest(requestOf(options().raw.replace('sip:a SIP', 'http://a SIP')), { stream: false })?.status,

@@ -1,3 +1,5 @@
+import { sipOfPres } from '@rollcall/sip';
+import type { Uri } from '@rollcall/sip';
 import type { ServerTransaction } from '@rollcall/sip-transaction';
 import type { Authenticator, OnIdentity } from './authenticate.ts';
 import type { DomainTable } from './domain-table.ts';
@@ -23,7 +25,8 @@ export class EventForwarder {
   ) {
     this.#proved = (transaction, { identity }) => {
       const { request, flow } = transaction;
-      const recordRoute = request.method === 'SUBSCRIBE' ? this.names.of(flow).recordRoute : '';
+      const recordRoute =
+        request.method === 'SUBSCRIBE' ? this.names.recordRoute(flow, request.requestUri) : '';
       this.presence.forward(transaction, { key: request.requestUri, lines: recordRoute + identity });
     };
   }
@@ -33,9 +36,9 @@ export class EventForwarder {
    * presence has put it into its Contact.
    */
   serves(transaction: ServerTransaction): boolean {
-    const uri = transaction.request.uri();
-    if (!uri.ok || uri.value.kind !== 'sip') return false;
-    return this.domains.get(uri.value.host) !== undefined || this.own.has(uri.value);
+    const uri = resourceOf(transaction);
+    if (uri?.kind !== 'sip') return false;
+    return this.domains.get(uri.host) !== undefined || this.own.has(uri);
   }
 
   handle(transaction: ServerTransaction): void {
@@ -53,13 +56,19 @@ export class EventForwarder {
 export function realmOf(transaction: ServerTransaction, domains: DomainTable): string | undefined {
   const realm = fromRealm(transaction, domains);
   if (realm !== undefined) return realm;
-  const uri = transaction.request.uri();
-  return uri.ok && uri.value.kind === 'sip' ? domains.get(uri.value.host)?.realm : undefined;
+  const uri = resourceOf(transaction);
+  return uri?.kind === 'sip' ? domains.get(uri.host)?.realm : undefined;
+}
+
+/** What the Request-URI names; presence of `pres:` is that of `sip:` (RFC 3856 §4). */
+function resourceOf({ request }: ServerTransaction): Uri | undefined {
+  const uri = request.uri();
+  return uri.ok ? sipOfPres(uri.value) : undefined;
 }
 
 /** The realm of the domain in From, when that is one of ours. */
 export function fromRealm(transaction: ServerTransaction, domains: DomainTable): string | undefined {
   const from = transaction.request.from();
-  if (!from.ok || from.value.uri.kind !== 'sip') return undefined;
-  return domains.get(from.value.uri.host)?.realm;
+  const uri = from.ok ? sipOfPres(from.value.uri) : undefined;
+  return uri?.kind === 'sip' ? domains.get(uri.host)?.realm : undefined;
 }

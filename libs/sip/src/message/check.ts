@@ -137,7 +137,7 @@ function uriProblem(request: SipRequest): ParseProblem | undefined {
   if (!uri.ok) return uri.error;
   const at = request.method.length + 1;
   // §8.2.2.1, §16.3 item 2
-  if (uri.value.kind === 'other')
+  if (uri.value.kind === 'other' && !namesPresentity(request, uri.value.scheme))
     return flaw('request-uri-scheme', at, 'a scheme that is not understood', 416).error;
   // §19.1.1, table: headers are not allowed in a Request-URI; RFC 4475 §3.1.2.11
   if (uri.value.kind === 'sip' && uri.value.headers !== undefined) {
@@ -145,6 +145,10 @@ function uriProblem(request: SipRequest): ParseProblem | undefined {
   }
   return registerProblem(request);
 }
+
+/** RFC 3856 §6.1, RFC 3903 §4.1: presence may be asked for and published under a `pres:` URI. */
+const namesPresentity = ({ method }: SipRequest, scheme: string): boolean =>
+  scheme.toLowerCase() === 'pres' && (method === 'SUBSCRIBE' || method === 'PUBLISH');
 
 /** §10.3, RFC 4475 §3.3.4: the To of a REGISTER is a SIP or SIPS URI; a telephone number is an AoR here too (RFC 3966 §5). */
 function registerProblem(request: SipRequest): ParseProblem | undefined {

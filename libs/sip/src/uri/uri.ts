@@ -205,6 +205,16 @@ function scanTel(at: number, end: number): Flawed | undefined {
     : flaw('uri-params', offset(paramsEnd), 'not a parameter of a tel URI');
 }
 
+/**
+ * A `pres:` URI as the `sip:` URI of the same user and domain, where its presence is to be had (RFC 3856 §4, RFC 3861 §3); any
+ * other URI as it is.
+ */
+export function sipOfPres(uri: Uri): Uri {
+  if (uri.kind !== 'other' || uri.scheme.toLowerCase() !== 'pres') return uri;
+  const same = parseUri(`sip:${uri.text.slice(uri.scheme.length + 1)}`);
+  return same.ok ? same.value : uri;
+}
+
 /** Narrows a URI to sip: and sips:, or fails with status 416 (RFC 3261 §21.4.14). */
 export function asSipUri(uri: Uri): Read<SipUri> | Flawed {
   return uri.kind === 'sip'

@@ -24,6 +24,19 @@ export const METRICS = {
   sipTransactions: 'rollcall_sip_transactions',
   /** transport */
   sipFlows: 'rollcall_sip_flows',
+  /** direction */
+  sipConnections: 'rollcall_sip_connections_total',
+  /** reason: which bound or rule */
+  sipConnectionsRefused: 'rollcall_sip_connections_refused_total',
+  /** reason: which bound or rule */
+  sipFlowsClosed: 'rollcall_sip_flows_closed_total',
+  /** kind: ping (CRLF, WebSocket), stun */
+  sipKeepAlives: 'rollcall_sip_keep_alives_total',
+  /** session: new, resumed */
+  tlsHandshakes: 'rollcall_tls_handshakes_total',
+  /** outcome: used, refused */
+  tlsReloads: 'rollcall_tls_certificate_changes_total',
+  tlsExpiry: 'rollcall_tls_certificate_expiry_timestamp_seconds',
   /** method */
   sipHandlingSeconds: 'rollcall_sip_handling_seconds',
   /** outcome: accepted, wrong, stale, forged, unknown */

@@ -81,6 +81,9 @@ export class GuessGuard {
     private readonly log: EdgeLog,
   ) {}
 
+  /** Most that is kept, all together. */
+  readonly limit = ADDRESSES + NAMES + PROVED;
+
   get size(): number {
     return this.#addresses.size + this.#names.size + this.#proved.size;
   }

@@ -1,8 +1,10 @@
 import type { NativeFront } from '@rollcall/sip-net';
 import type { METRICS, Metrics, Sample } from '@rollcall/telemetry';
+import type { EdgeCore } from './core.ts';
 import { STATUS_LIMIT } from './counters.ts';
 import type { EdgeCounters } from './counters.ts';
 import { REFUSAL_NAMES, REFUSALS } from './refusals.ts';
+import { labelled, publishTransport } from './transport-metrics.ts';
 
 /** A bounded map, queue or pool (invariant 9): how full it is and how full it may get. */
 export interface Bound {
@@ -21,6 +23,46 @@ export interface Observed {
   }[];
   readonly storeConnected: () => boolean;
 }
+
+/** Publishes what is done for calls and against abuse. */
+export function publishCallMetrics(metrics: Metrics, names: typeof METRICS, core: EdgeCore): void {
+  const { guard, admission, busy, reports, waker, offline, qualifier, dialogs } = core;
+  metrics.collect(names.guardBans, 'Addresses banned for a time.', 'counter', () =>
+    labelled('reason', { guessing: guard.counters.guessing, scanning: guard.counters.scanning }),
+  );
+  metrics.gauge(names.guardBannedAddresses, 'Addresses that are banned now.', () => guard.banned());
+  metrics.gauge(names.overload, 'Share of new work that is refused for overload.', () => admission.load);
+  metrics.gauge(names.proxyBusyFlows, 'Flows with proxied requests in progress.', () => busy.size);
+  metrics.collect(names.flowReports, 'Reports to registrars on flows of bindings.', 'counter', () => [
+    { value: reports.sent },
+  ]);
+  if (waker !== undefined)
+    metrics.collect(names.pushRequests, 'Push notifications, by what came of them.', 'counter', () =>
+      labelled('outcome', { ...waker.counters }),
+    );
+  if (offline !== undefined)
+    metrics.collect(names.offlineMessages, 'Messages for users who are away.', 'counter', () =>
+      labelled('outcome', { ...offline.counters }),
+    );
+  if (dialogs !== undefined)
+    metrics.collect(names.dialogPublications, 'States of dialogs told to presence.', 'counter', () =>
+      labelled('outcome', { ...dialogs.counters }),
+    );
+  if (qualifier === undefined) return;
+  metrics.collect(names.qualifyRequests, 'Pings of devices, by outcome.', 'counter', () =>
+    labelled('outcome', { ...qualifier.counters }),
+  );
+  metrics.collect(names.qualifyBindings, 'Bindings by what the last ping found.', 'gauge', () =>
+    labelled('state', qualifier.reachable()),
+  );
+  const roundTrip = metrics.histogram(names.qualifySeconds, 'Round trips of pings.', ROUND_TRIP_BUCKETS);
+  qualifier.onRoundTrip = (seconds) => {
+    roundTrip.observe(seconds);
+  };
+}
+
+/** From a local network to a satellite, seconds. */
+const ROUND_TRIP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** Publishes what the edge counts; everything is read when somebody asks. */
 export function publishMetrics(metrics: Metrics, names: typeof METRICS, observed: Observed): void {
@@ -70,34 +112,6 @@ export function publishMetrics(metrics: Metrics, names: typeof METRICS, observed
   metrics.gauge(names.storeConnected, 'Whether the store is connected.', () =>
     observed.storeConnected() ? 1 : 0,
   );
-}
-
-function publishTransport(metrics: Metrics, names: typeof METRICS, front: NativeFront): void {
-  metrics.collect(names.sipMalformed, 'Messages that were no SIP or broke its rules.', 'counter', () => {
-    const { malformedRefused, malformedDropped, tooLarge, notSip, closedFraming } = front.counters;
-    return labelled('reason', {
-      refused: malformedRefused,
-      dropped: malformedDropped,
-      'too-large': tooLarge,
-      'not-sip': notSip,
-      framing: closedFraming,
-    });
-  });
-  metrics.collect(
-    names.sipRetransmissionsAbsorbed,
-    'Retransmissions answered from a transaction.',
-    'counter',
-    () => [{ value: front.counters.retransmissionsAbsorbed }],
-  );
-  metrics.collect(names.sipTransactions, 'Transactions by state.', 'gauge', () => {
-    const { pending, completed, invites, clients } = front.sizes();
-    return labelled('kind', { pending, completed, invites, clients });
-  });
-  metrics.gauge(names.sipFlows, 'Stream connections to phones.', () => front.sizes().connections);
-}
-
-function labelled(label: string, values: Readonly<Record<string, number>>): Sample[] {
-  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
 }
 
 function answers(byStatus: Float64Array): Sample[] {

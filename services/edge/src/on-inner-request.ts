@@ -6,6 +6,7 @@ import type { BusyFlows } from './busy-flows.ts';
 import type { EdgeCounters } from './counters.ts';
 import type { FlowNames } from './flow-names.ts';
 import { newBranch } from './hop.ts';
+import { ownCopy } from './own-copy.ts';
 import type { UpstreamObserver } from './proxy/call-proxy.ts';
 import type { Egress, Origin } from './proxy/egress.ts';
 import { ResponseContext } from './proxy/response-context.ts';
@@ -26,6 +27,8 @@ const INNER_ORIGIN: Origin = { flow: undefined, topVia: undefined, identity: '' 
 class InnerUpstream implements Upstream {
   readonly origin = INNER_ORIGIN;
   cancel: (() => void) | undefined;
+  /** Called with the first final answer. */
+  onFinal: (() => void) | undefined;
 
   constructor(
     readonly request: SipRequest,
@@ -33,8 +36,9 @@ class InnerUpstream implements Upstream {
     private readonly counters: EdgeCounters,
   ) {}
 
-  respond(_status: number, message: string): void {
+  respond(status: number, message: string): void {
     this.reply(message);
+    if (status >= 200) this.onFinal?.();
   }
 
   refuse(name: RefusalName): void {
@@ -43,7 +47,7 @@ class InnerUpstream implements Upstream {
   }
 
   fail(status: number, reason: string): void {
-    this.reply(respond(this.request, status, { reason, toTag: newBranch().slice(-8) }));
+    this.respond(status, respond(this.request, status, { reason, toTag: newBranch().slice(-8) }));
   }
 
   onCancel(act: () => void): void {
@@ -53,7 +57,8 @@ class InnerUpstream implements Upstream {
 
 /** Requests from inside to the flows of this edge: NOTIFY from presence, calls from other edges. */
 export class OnInnerRequest {
-  readonly #invites = new BoundedMap<string, InnerUpstream>(REMEMBERED_INVITES);
+  /** By branch; of an answered one is only kept that there was one. */
+  readonly #invites = new BoundedMap<string, InnerUpstream | 'answered'>(REMEMBERED_INVITES);
 
   constructor(
     private readonly router: Router,
@@ -88,11 +93,19 @@ export class OnInnerRequest {
       upstream.refuse('flowFailed');
       return;
     }
-    if (request.method === 'INVITE') this.#invites.set(branch, upstream);
+    if (request.method === 'INVITE') this.#remember(ownCopy(branch), upstream);
     this.#deliver(
       this.observers.reduce<Upstream>((inner, observer) => observer.inDialog(inner), upstream),
       target,
     );
+  }
+
+  #remember(branch: string, upstream: InnerUpstream): void {
+    this.#invites.set(branch, upstream);
+    upstream.onFinal = () => {
+      this.#invites.set(branch, 'answered');
+      upstream.onFinal = undefined;
+    };
   }
 
   #deliver(upstream: Upstream, target: Target): void {
@@ -161,6 +174,6 @@ export class OnInnerRequest {
       return;
     }
     upstream.fail(200, 'OK');
-    invite.cancel?.();
+    if (invite !== 'answered') invite.cancel?.();
   }
 }

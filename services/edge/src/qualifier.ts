@@ -40,15 +40,13 @@ interface Watched {
 }
 
 const TICK_MS = 250;
+const MS_PER_SECOND = 1_000;
 /** Pings on their way at one time: a burst of them would be a flood of its own. */
 const IN_FLIGHT = 500;
 const JITTER = 0.2;
 /** A round trip that changes by less is no news worth a write. */
 const RTT_NEWS = 2;
 const RTT_NEWS_MS = 50;
-
-/** Round trips, for the metric: upper bounds in ms. */
-export const RTT_BUCKETS_MS = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000] as const;
 
 /**
  * Asks devices whether they are there (E16): an OPTIONS to each binding on its own flow, by the edge that owns the flow. What is
@@ -59,9 +57,8 @@ export class Qualifier {
   readonly #watched: BoundedMap<string, Watched>;
   /** What was found last, by binding. */
   readonly #found: BoundedMap<string, FlowFinding>;
-  /** Round trips counted by `RTT_BUCKETS_MS`, and those above. */
-  readonly rtts = new Float64Array(RTT_BUCKETS_MS.length + 1);
-  rttSumMs = 0;
+  /** Told of each round trip, seconds. */
+  onRoundTrip: (seconds: number) => void = () => undefined;
   #inFlight = 0;
   #timer: TimerHandle | undefined;
   #stopped = false;
@@ -175,10 +172,7 @@ export class Qualifier {
   #learn(watched: Watched, id: BindingId, finding: FlowFinding): void {
     if (finding.state === 'reachable') {
       this.counters.answered += 1;
-      this.rttSumMs += finding.rttMs;
-      const at = RTT_BUCKETS_MS.findIndex((bound) => finding.rttMs <= bound);
-      const bucket = at < 0 ? RTT_BUCKETS_MS.length : at;
-      this.rtts[bucket] = (this.rtts[bucket] ?? 0) + 1;
+      this.onRoundTrip(finding.rttMs / MS_PER_SECOND);
     } else this.counters.lost += 1;
     const key = `${watched.aor} ${id}`;
     const before = this.#found.peek(key);

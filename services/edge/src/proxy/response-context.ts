@@ -274,6 +274,9 @@ export class ResponseContext {
       this.#pass(best.status, best.response, otherChallenges(best, this.#candidates));
     // RFC 4320 §4.2: no 408 to a non-INVITE; its client has given up by itself.
     else if (best.status === 408 && this.#invite) this.upstream.fail(408, 'Request Timeout');
+    // The edge that has forked knows what else there is; it must hear that it was the flow (RFC 5626 §5.3.1).
+    else if (best.status === FLOW_FAILED && this.upstream.origin.flow === undefined)
+      this.upstream.refuse('flowFailed');
     else this.upstream.refuse('nobodyRegistered');
   }
 

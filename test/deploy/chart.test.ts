@@ -16,7 +16,7 @@ import {
   selects,
   SITE_SECRET,
 } from './kubernetes.ts';
-import { listensOn, SCHEMAS, SERVICE_NAMES } from './services.ts';
+import { listensOn, SCHEMAS, SERVICE_NAMES, stopSeconds } from './services.ts';
 import { ROOT } from './tools.ts';
 import { typeErrors } from './type-check.ts';
 
@@ -89,9 +89,12 @@ describe.each(Object.keys(VALUE_SETS))('O05 the Helm chart with the values %s', 
 
   it.each(SERVICE_NAMES)('gives %s the time that its drain takes', (service) => {
     const spec = podSpec(chart().workload(service));
-    const pause = containerOf(chart().workload(service)).lifecycle?.preStop?.sleep?.seconds ?? 0;
+    const container = containerOf(chart().workload(service));
+    const pause = container.lifecycle?.preStop?.sleep?.seconds ?? 0;
     // What is left of the grace time when SIGTERM comes is more than the process gives itself to stop.
-    expect((spec.terminationGracePeriodSeconds ?? 30) - pause).toBeGreaterThan(stopDeadlineSeconds());
+    expect((spec.terminationGracePeriodSeconds ?? 30) - pause).toBeGreaterThan(
+      stopSeconds(service, chart().environment(container)),
+    );
     expect(pause).toBeGreaterThanOrEqual(5);
   });
 
@@ -184,7 +187,7 @@ describe('O05 the Helm chart', () => {
     const edge = rendered['daemonset']!.workload('edge');
     expect(podSpec(edge)).toMatchObject({ hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' });
     const env = rendered['daemonset']!.environment(containerOf(edge));
-    expect(env['ROLLCALL_SIP_UDP']).toBe(`0.0.0.0:5060/${env['HOST_IP'] ?? ''}`);
+    expect(env['ROLLCALL_SIP_UDP']).toBe(`0.0.0.0:5060/${env['HOST_IP'] ?? ''}:5060`);
     expect(env['ROLLCALL_EDGE_ID']).toMatch(/^node-/);
   });
 
@@ -204,7 +207,10 @@ describe('O05 the Helm chart', () => {
             open.push(...(rule.ports ?? []).map((port) => `${componentOf(workload)} ${String(port.port)}`));
         }
       }
-      expect(open.sort()).toEqual(['edge sip-tcp', 'edge sip-udp']);
+      const enabled = (containerOf(chart.workload('edge')).ports ?? []).filter((port) =>
+        port.name?.startsWith('sip-'),
+      );
+      expect(open.sort()).toEqual(enabled.map((port) => `edge ${port.name ?? ''}`).sort());
     }
     const [redis] = rendered['defaults']!.one('NetworkPolicy', '-redis').spec?.ingress ?? [];
     expect(componentsOf(redis).sort()).toEqual(['admin', 'edge', 'presence', 'registrar']);
@@ -227,6 +233,7 @@ describe('O05 the Helm chart', () => {
     ['a variable that is neither ours nor of OpenTelemetry', ['--set', 'env.FOO=1']],
     ['no Redis at all', ['--set', 'redis.bundled.enabled=false']],
     ['an ingress without a host', ['--set', 'admin.ingress.enabled=true']],
+    ['TLS without a certificate', ['--set', 'edge.sip.tls.enabled=true']],
   ])('refuses %s', (_what, values) => {
     expect(helm('template', RELEASE, CHART, ...values).ok).toBe(false);
   });
@@ -257,6 +264,9 @@ interface Described {
   readonly properties?: Readonly<Record<string, Described>>;
 }
 
+/** The one value that is better left out than given. */
+const OPTIONAL = 'outerPort';
+
 /** Paths that are in the values but not in the schema, or the other way round. */
 function undescribed(schema: Described, values: Readonly<Record<string, unknown>>, path: string): string[] {
   if (schema.properties === undefined) return [];
@@ -266,7 +276,7 @@ function undescribed(schema: Described, values: Readonly<Record<string, unknown>
   if (path === '') names.delete('global');
   for (const name of names) {
     const described = schema.properties[name];
-    if (described === undefined || !(name in values)) wrong.push(path + name);
+    if (described === undefined || (!(name in values) && name !== OPTIONAL)) wrong.push(path + name);
     else if (typeof values[name] === 'object' && values[name] !== null)
       wrong.push(...undescribed(described, values[name] as Record<string, unknown>, `${path}${name}.`));
   }
@@ -277,12 +287,4 @@ function componentsOf(rule: NetworkPolicyIngressRule | undefined): string[] {
   return (rule?.from ?? []).map(
     (peer) => peer.podSelector?.matchLabels?.['app.kubernetes.io/component'] ?? 'somebody else',
   );
-}
-
-/** How long a process may take between SIGTERM and its end, read where it is said. */
-function stopDeadlineSeconds(): number {
-  const text = readFileSync(join(ROOT, 'libs/config/src/run-service.ts'), 'utf8');
-  const found = /STOP_DEADLINE_MS = ([\d_]+);/.exec(text)?.[1];
-  if (found === undefined) throw new Error('run-service.ts no longer says STOP_DEADLINE_MS');
-  return Number(found.replaceAll('_', '')) / 1000;
 }

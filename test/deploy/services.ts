@@ -1,8 +1,8 @@
 import type { ConfigRow, Definition, Environment } from '@rollcall/config';
-import { describeConfig, loadConfig } from '@rollcall/config';
-import type { Listener } from '@rollcall/config';
+import { describeConfig, type Listener, loadConfig, STOP_DEADLINE_MS } from '@rollcall/config';
 import { adminConfig } from '../../services/admin/src/config.ts';
-import { edgeConfig } from '../../services/edge/src/config.ts';
+import { edgeConfig, type EdgeConfig } from '../../services/edge/src/config.ts';
+import { transportContradiction } from '../../services/edge/src/transports.ts';
 import { presenceConfig } from '../../services/presence/src/config.ts';
 import { contradiction, registrarConfig, type RegistrarConfig } from '../../services/registrar/src/config.ts';
 
@@ -39,11 +39,18 @@ function schema<T>(
 }
 
 export const SCHEMAS: Readonly<Record<ServiceName, ServiceSchema>> = {
-  edge: schema(edgeConfig),
+  edge: schema<EdgeConfig>(edgeConfig, transportContradiction),
   registrar: schema<RegistrarConfig>(registrarConfig, contradiction),
   presence: schema(presenceConfig),
   admin: schema(adminConfig),
 };
+
+/** How long a process with this environment may take between SIGTERM and its end, seconds. */
+export function stopSeconds(service: ServiceName, env: Environment): number {
+  const values = SCHEMAS[service].values(env);
+  const drain = ['drainWaitS', 'drainGraceS'].map((field) => Number(values[field] ?? 0));
+  return STOP_DEADLINE_MS / 1000 + drain.reduce((sum, one) => sum + one, 0);
+}
 
 /** `udp/5060`, `tcp/9090` … : what a service with this environment listens on, by the fields that say so. */
 export function listensOn(service: ServiceName, env: Environment): string[] {

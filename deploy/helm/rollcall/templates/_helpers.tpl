@@ -74,11 +74,12 @@ serviceAccountName: {{ include "rollcall.name" $root }}
 automountServiceAccountToken: false
 # Variables for each Service of the namespace are no settings of ours.
 enableServiceLinks: false
-terminationGracePeriodSeconds: {{ add $part.preStopSeconds $part.drainSeconds 10 }}
+terminationGracePeriodSeconds: {{ add $part.preStopSeconds $part.drainSeconds 20 }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 1000
   runAsGroup: 1000
+  fsGroup: 1000
   seccompProfile: { type: RuntimeDefault }
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:

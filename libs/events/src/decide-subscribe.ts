@@ -1,8 +1,8 @@
 import { epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
-import { deliver } from './delivery.ts';
+import { deliver, isEnding, isInFlight } from './delivery.ts';
 import type { DeliveryPolicy } from './delivery.ts';
-import type { Subscription, SubscriptionId } from './model.ts';
+import type { Access, ListKind, Subscription, SubscriptionId } from './model.ts';
 import type { SubscribeIntent } from './read-subscribe.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -15,6 +15,8 @@ export interface SubscribePolicy extends DeliveryPolicy {
   readonly maxExpires: number;
   /** `host:port` of ours for a subscriber whose SUBSCRIBE came without Record-Route. */
   readonly ownAddress: string;
+  /** How long a watcher may wait to be confirmed, ms. */
+  readonly pendingMaxMs: number;
 }
 
 export interface SubscribeQuestion {
@@ -22,6 +24,12 @@ export interface SubscribeQuestion {
   readonly id: SubscriptionId;
   /** The resource exists and the watcher may subscribe to it; inside a dialog that was decided before. */
   readonly admission: Refusal | undefined;
+  /** What the watcher may see now; `blocked`: nothing, and be told so. */
+  readonly access: Access | 'blocked';
+  /** What the resource of a new subscription is. */
+  readonly list?: ListKind | undefined;
+  /** The subscriber has the state of now: the condition of its `Suppress-If-Match` holds (RFC 5839 §6.2). */
+  readonly unchanged?: boolean;
 }
 
 export type SubscribeDecision =
@@ -32,6 +40,8 @@ export type SubscribeDecision =
       readonly expires: number;
       readonly notify: boolean;
     }
+  /** RFC 5839 §6.3: store `next` (undefined: remove it), answer 204, send nothing. */
+  | { readonly kind: 'suppress'; readonly next: Subscription | undefined; readonly expires: number }
   /** A fetch (RFC 6665 §4.4.3): answer 200, send one NOTIFY `terminated`, store nothing. */
   | { readonly kind: 'fetch'; readonly next: Subscription }
   /** The same request again: the same answer, nothing changes. */
@@ -45,26 +55,25 @@ const refuse = (reason: Refusal): SubscribeDecision => ({ kind: 'refuse', refusa
 
 /** What becomes of a SUBSCRIBE (RFC 6665 §4.2.1), given the subscription as the store holds it. */
 export function decideSubscribe(
-  { intent, id, admission }: SubscribeQuestion,
+  question: SubscribeQuestion,
   current: Subscription | undefined,
   policy: SubscribePolicy,
   now: EpochMs,
 ): SubscribeDecision {
-  const alive = current !== undefined && current.expiresAt > now && !ENDED.has(current.delivery);
+  const { intent, admission } = question;
+  const alive = current !== undefined && current.expiresAt > now && !isEnding(current);
   if (intent.dialog !== undefined) {
     if (current === undefined || !belongs(intent, current)) return refuse(refusal('no-subscription'));
     if (intent.cseq === current.remoteCseq && current.expiresAt > now) return repeat(current, now);
     if (!alive) return refuse(refusal('no-subscription'));
-    return again(intent, current, policy, now);
+    return again(question, current, policy, now);
   }
   if (admission !== undefined) return refuse(admission);
-  if (current === undefined) return first(intent, id, policy, now);
+  if (current === undefined) return first(question, policy, now);
   if (intent.cseq === current.remoteCseq) return repeat(current, now);
   // A phone that lost its memory and starts over with the same Call-ID and tag: its new SUBSCRIBE goes on with the old one.
-  return alive ? again(intent, current, policy, now) : refuse(refusal('contended', ''));
+  return alive ? again(question, current, policy, now) : refuse(refusal('contended', ''));
 }
-
-const ENDED: ReadonlySet<string> = new Set(['endOwed', 'ending']);
 
 /** RFC 3261 §12: a dialog is Call-ID and both tags; ours is the id by which the record was found. */
 function belongs(intent: SubscribeIntent, current: Subscription): boolean {
@@ -72,13 +81,13 @@ function belongs(intent: SubscribeIntent, current: Subscription): boolean {
 }
 
 function repeat(current: Subscription, now: EpochMs): SubscribeDecision {
-  const expires = ENDED.has(current.delivery) ? 0 : Math.max(0, Math.round((current.expiresAt - now) / 1000));
+  const expires = isEnding(current) ? 0 : Math.max(0, Math.round((current.expiresAt - now) / 1000));
   return { kind: 'repeat', current, expires };
 }
 
 /** A SUBSCRIBE for a subscription that there is: refresh or end (§4.2.1.4). */
 function again(
-  intent: SubscribeIntent,
+  { intent, access, unchanged = false }: SubscribeQuestion,
   current: Subscription,
   policy: SubscribePolicy,
   now: EpochMs,
@@ -90,7 +99,10 @@ function again(
   if (intent.cseq < current.remoteCseq) return refuse(refusal('out-of-order'));
   const granted = grant(intent, policy);
   if (typeof granted !== 'number') return refuse(granted);
+  // Who is no longer allowed may still end it.
+  if (access === 'blocked' && granted > 0) return refuse(refusal('not-allowed'));
   const route = intent.route.length > 0 ? intent.route : current.route;
+  const mayKnow = access === 'blocked' ? current.access : access;
   const refreshed: Subscription = {
     ...current,
     // RFC 3261 §12.2.2: SUBSCRIBE refreshes the remote target. The route is the flow that it came in on: a phone that
@@ -102,19 +114,46 @@ function again(
     remoteCseq: intent.cseq,
     failures: 0,
     expiresAt: granted === 0 ? current.expiresAt : epochMs(now + granted * 1000),
+    access: mayKnow,
+    reason: 'timeout',
+    minInterval: pauseOf(intent, granted),
+    quenched: intent.ifMatch === ANY_STATE,
   };
+  // Only a subscription of which nothing but the state can be news is left without a NOTIFY.
+  if (unchanged && mayKnow === current.access && intent.dialog !== undefined) {
+    return { kind: 'suppress', next: granted === 0 ? undefined : quiet(refreshed), expires: granted };
+  }
+  if (granted > 0 && mayKnow === 'pending' && gaveUp(current, policy, now)) {
+    const step = deliver({ ...refreshed, reason: 'giveup' }, 'unsubscribed', now, policy);
+    return {
+      kind: 'store',
+      next: step.next ?? refreshed,
+      expires: granted,
+      notify: step.effect === 'sendFinal',
+    };
+  }
   const step = deliver(refreshed, granted === 0 ? 'unsubscribed' : 'asked', now, policy);
   const notify = step.effect === 'send' || step.effect === 'sendFinal';
   return { kind: 'store', next: step.next ?? refreshed, expires: granted, notify };
 }
 
+/** Refreshed without a NOTIFY; what waited for a pause to end need not, as the subscriber has the state. */
+function quiet(refreshed: Subscription): Subscription {
+  return isInFlight(refreshed) ? refreshed : { ...refreshed, delivery: 'settled' };
+}
+
+/** Nobody has confirmed the watcher for so long that the notifier stops asking (§4.1.3 `giveup`). */
+function gaveUp({ access, createdAt }: Subscription, policy: SubscribePolicy, now: EpochMs): boolean {
+  return access === 'pending' && now - createdAt > policy.pendingMaxMs;
+}
+
 function first(
-  intent: SubscribeIntent,
-  id: SubscriptionId,
+  { intent, id, access, list }: SubscribeQuestion,
   policy: SubscribePolicy,
   now: EpochMs,
 ): SubscribeDecision {
   if (intent.resource === undefined) return refuse(refusal('no-such-resource'));
+  if (access === 'blocked') return refuse(refusal('not-allowed'));
   const granted = grant(intent, policy);
   if (typeof granted !== 'number') return refuse(granted);
   const fresh: Subscription = {
@@ -139,6 +178,15 @@ function first(
     failures: 0,
     sent: '',
     documents: 0,
+    access,
+    reason: 'timeout',
+    retryAfter: 0,
+    createdAt: now,
+    minInterval: pauseOf(intent, granted),
+    notifiedAt: epochMs(0),
+    answered: 0,
+    quenched: intent.ifMatch === ANY_STATE,
+    list,
   };
   const step = deliver(fresh, granted === 0 ? 'unsubscribed' : 'asked', now, policy);
   const next = step.next ?? fresh;
@@ -152,6 +200,18 @@ function grant(intent: SubscribeIntent, policy: SubscribePolicy): number | Refus
     return refusal('interval-too-brief', `Min-Expires: ${policy.minExpires}\r\n`);
   }
   return Math.min(asked, policy.maxExpires);
+}
+
+/** RFC 5839 §5.2: a condition that any state meets. */
+export const ANY_STATE = '*';
+
+/**
+ * The pause in ms that `max-rate` asks for; a rate so low that nothing would be told before the end is raised to once in the
+ * granted time (RFC 6446 §5.3).
+ */
+function pauseOf({ maxRate }: SubscribeIntent, granted: number): number {
+  if (maxRate === undefined) return 0;
+  return Math.min(Math.ceil(1000 / maxRate), granted * 1000);
 }
 
 /** 2020-01-01: keeps the seconds below 2^31 until 2088 (RFC 3261 §8.1.1.5). */

@@ -13,7 +13,7 @@ export type DeliveryEvent =
   | 'asked'
   /** The state changed. */
   | 'changed'
-  /** SUBSCRIBE with Expires 0 in the dialog (§4.2.1.4). */
+  /** SUBSCRIBE with Expires 0 in the dialog (§4.2.1.4), or the notifier ends it: the record's `reason` says why. */
   | 'unsubscribed'
   /** Not refreshed in time (§4.2.1.4). */
   | 'expired'
@@ -29,8 +29,10 @@ export type DeliveryEvent =
   | 'refused'
   /** The claim ran out and nobody has settled it. */
   | 'lapsed'
-  /** The back-off is over. */
-  | 'due';
+  /** The back-off, or the pause between two NOTIFYs, is over. */
+  | 'due'
+  /** The pause is over, and the state is again what was told last. */
+  | 'unchanged';
 
 export type DeliveryEffect =
   | 'none'
@@ -95,6 +97,7 @@ export const deliveryTable: Readonly<
   },
   endOwed: {
     changed: go('endOwed'),
+    unsubscribed: go('endOwed'),
     delivered: go('ending', 'sendFinal'),
     deferred: go('ending', 'sendFinal'),
     flowFailed: end,
@@ -107,6 +110,7 @@ export const deliveryTable: Readonly<
     unsubscribed: go('ending', 'sendFinal'),
     expired: go('ending', 'sendFinal'),
     due: go('inFlight', 'send'),
+    unchanged: go('settled'),
   },
   // Nothing can reach the subscriber until a SUBSCRIBE comes in over a new flow.
   parked: {
@@ -118,6 +122,7 @@ export const deliveryTable: Readonly<
   // §4.4.1: the subscription is destroyed once the final NOTIFY is answered, whatever the answer.
   ending: {
     changed: go('ending'),
+    unsubscribed: go('ending'),
     delivered: end,
     deferred: end,
     flowFailed: end,
@@ -172,6 +177,12 @@ export function deliver(
   const row = deliveryTable[subscription.delivery][event];
   if (row === undefined) throw new UnexpectedDelivery(`no row for ${event} in ${subscription.delivery}`);
   const failures = event === 'delivered' || event === 'superseded' ? 0 : subscription.failures;
+  if (row.effect === 'send' && tellsChange(event)) {
+    // RFC 6446 §5.2: not before the interval is over; a NOTIFY for a SUBSCRIBE, or the last one, is exempt.
+    const earliest = epochMs(subscription.notifiedAt + subscription.minInterval);
+    if (now < earliest)
+      return { effect: 'none', next: { ...subscription, delivery: 'waiting', failures, until: earliest } };
+  }
   switch (row.effect) {
     case 'none':
       return { effect: 'none', next: settle(subscription, row.to, failures) };
@@ -184,7 +195,9 @@ export function deliver(
           delivery: row.to,
           failures,
           localCseq: subscription.localCseq + 1,
-          documents: subscription.documents + 1,
+          // Who is told nothing yet has had no document.
+          documents: subscription.documents + (subscription.access === 'pending' ? 0 : 1),
+          notifiedAt: now,
           // Whoever claims with the state in hand writes its fingerprint here.
           sent: '',
           until: epochMs(now + policy.claimMs),
@@ -204,6 +217,12 @@ export function deliver(
       return assertNever(row.effect, 'delivery effect');
   }
 }
+
+const tellsChange = (event: DeliveryEvent): boolean => event === 'changed' || event === 'superseded';
+
+/** The subscription is over but for its last NOTIFY. */
+export const isEnding = ({ delivery }: Subscription): boolean =>
+  delivery === 'ending' || delivery === 'endOwed';
 
 function settle(subscription: Subscription, to: DeliveryState, failures: number): Subscription {
   if (to === subscription.delivery && failures === subscription.failures) return subscription;
@@ -268,6 +287,9 @@ export function isInFlight({ delivery }: Subscription): boolean {
 }
 
 const IN_FLIGHT: ReadonlySet<DeliveryState> = new Set(['inFlight', 'stale', 'owing', 'endOwed', 'ending']);
+
+/** RFC 3261 §8.1.3.1: no answer at all is a 408. */
+export const NO_ANSWER = 408;
 
 /** What a final answer to a NOTIFY means for the delivery. */
 export function answerEvent(status: number): DeliveryEvent {

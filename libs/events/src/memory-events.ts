@@ -1,6 +1,10 @@
-import type { Clock } from '@rollcall/kernel';
+import { epochMs } from '@rollcall/kernel';
+import type { Clock, EpochMs } from '@rollcall/kernel';
 import type { Aor, LocationReader } from '@rollcall/location';
+import { NO_RULES } from './access.ts';
+import type { WatcherRule, WatcherRules } from './access.ts';
 import { dueAt } from './delivery.ts';
+import type { ListEntry, ResourceList } from './lists/model.ts';
 import type {
   Mailbox,
   Publication,
@@ -19,12 +23,17 @@ import type {
   PublicationCommit,
   PublicationOutcome,
   Publications,
+  ResourceLists,
   ResourceStates,
   ShardWork,
+  SubscribeCommit,
+  SubscribeOutcome,
   SubscriptionCommit,
   SubscriptionOutcome,
   SubscriptionReader,
   SubscriptionWriter,
+  TellDuty,
+  WatcherRuleStore,
   WorkQueue,
 } from './ports.ts';
 import { shardOfId } from './read-subscribe.ts';
@@ -42,7 +51,15 @@ interface Queued {
  * a test may share one.
  */
 export class MemoryEvents
-  implements SubscriptionReader, SubscriptionWriter, WorkQueue, ResourceStates, Mailboxes, Publications
+  implements
+    SubscriptionReader,
+    SubscriptionWriter,
+    WorkQueue,
+    ResourceStates,
+    Mailboxes,
+    Publications,
+    WatcherRuleStore,
+    ResourceLists
 {
   readonly shards: number;
   readonly #clock: Clock;
@@ -51,6 +68,11 @@ export class MemoryEvents
   readonly #watchers = new Map<Aor, Set<SubscriptionId>>();
   readonly #mailboxes = new Map<Aor, Mailbox>();
   readonly #publications = new Map<Aor, PublicationSet>();
+  readonly #rules = new Map<Aor, WatcherRules>();
+  readonly #lists = new Map<Aor, ResourceList>();
+  readonly #adhoc = new Map<SubscriptionId, ResourceList>();
+  readonly #byWatcher = new Map<string, Set<SubscriptionId>>();
+  readonly #untold = new Map<Aor, EpochMs>();
   readonly #due = new Map<SubscriptionId | Aor, number>();
   readonly #dirty: Queued[][];
   readonly #bells = new Set<(shard: number) => void>();
@@ -81,6 +103,51 @@ export class MemoryEvents
   watchers(resource: Aor, after?: SubscriptionId, limit = Infinity): Promise<readonly SubscriptionId[]> {
     const ids = [...(this.#watchers.get(resource) ?? [])].sort();
     return Promise.resolve(ids.filter((id) => after === undefined || id > after).slice(0, limit));
+  }
+
+  watchesOf(watcher: string, after?: SubscriptionId, limit = Infinity): Promise<readonly SubscriptionId[]> {
+    const ids = [...(this.#byWatcher.get(watcher) ?? [])].sort();
+    return Promise.resolve(ids.filter((id) => after === undefined || id > after).slice(0, limit));
+  }
+
+  index(watcher: string, id: SubscriptionId, until: EpochMs | undefined): Promise<void> {
+    const ids = this.#byWatcher.get(watcher) ?? new Set();
+    if (until === undefined) ids.delete(id);
+    else this.#byWatcher.set(watcher, ids.add(id));
+    return Promise.resolve();
+  }
+
+  watch(resource: Aor, id: SubscriptionId): Promise<void> {
+    this.#watchers.set(resource, (this.#watchers.get(resource) ?? new Set()).add(id));
+    return Promise.resolve();
+  }
+
+  unwatch(resource: Aor, id: SubscriptionId): Promise<void> {
+    const watchers = this.#watchers.get(resource);
+    watchers?.delete(id);
+    if (watchers?.size === 0) this.#watchers.delete(resource);
+    return Promise.resolve();
+  }
+
+  async settle(
+    commits: readonly SubscriptionCommit[],
+    duty?: TellDuty,
+  ): Promise<readonly SubscriptionOutcome[]> {
+    const outcomes = await Promise.all(commits.map((commit) => this.commit(commit)));
+    if (duty !== undefined && outcomes.every(({ kind }) => kind === 'committed')) {
+      if (this.#untold.get(duty.resource) === duty.until) this.#untold.delete(duty.resource);
+    }
+    return outcomes;
+  }
+
+  async subscribe(commit: SubscribeCommit): Promise<SubscribeOutcome> {
+    const rules = this.#rules.get(commit.resource) ?? NO_RULES;
+    const current = this.#subscriptions.get(commit.id);
+    if ((current?.version ?? 0) !== commit.expectedVersion) return { kind: 'conflict', current };
+    if (commit.rules !== undefined && commit.rules !== rules.version) return { kind: 'rules', rules };
+    const outcome = await this.commit(commit);
+    if (outcome.kind === 'conflict') return outcome;
+    return { ...outcome, state: await this.readState(commit.resource, commit.sources) };
   }
 
   commit({
@@ -130,7 +197,14 @@ export class MemoryEvents
       if (resource) lapsed.push(member);
       else due.push(member);
     }
-    return Promise.resolve({ dirty, due, lapsed });
+    const untold: TellDuty[] = [];
+    for (const [resource, at] of this.#untold) {
+      if (onlyNew || this.shardOf(resource) !== shard || at > now) continue;
+      const until = epochMs(now + WORK_LEASE_MS);
+      this.#untold.set(resource, until);
+      untold.push({ resource, until });
+    }
+    return Promise.resolve({ dirty, due, untold, lapsed });
   }
 
   done(shard: number, cursors: readonly string[]): Promise<void> {
@@ -165,7 +239,9 @@ export class MemoryEvents
       ? { publications: this.#publications.get(resource) ?? NO_PUBLICATIONS }
       : {};
     const watchers = sources.includes('watchers') ? { watchers: this.#subscriptionsTo(resource) } : {};
-    return { resource, ...location, ...mailbox, ...publications, ...watchers };
+    const rules = sources.includes('rules') ? { rules: this.#rules.get(resource) ?? NO_RULES } : {};
+    const list = sources.includes('list') ? { list: this.#lists.get(resource) } : {};
+    return { resource, ...location, ...mailbox, ...publications, ...watchers, ...rules, ...list };
   }
 
   #subscriptionsTo(resource: Aor): readonly Subscription[] {
@@ -195,6 +271,49 @@ export class MemoryEvents
     return Promise.resolve(this.#publications.get(resource) ?? NO_PUBLICATIONS);
   }
 
+  readRules(resource: Aor): Promise<WatcherRules> {
+    return Promise.resolve(this.#rules.get(resource) ?? NO_RULES);
+  }
+
+  putRules(resource: Aor, rules: readonly WatcherRule[], trace?: string): Promise<void> {
+    this.#version += 1;
+    if (rules.length === 0) this.#rules.delete(resource);
+    else this.#rules.set(resource, { version: this.#version, rules });
+    this.touch(resource, 'rules', [], trace);
+    return Promise.resolve();
+  }
+
+  readList(uri: Aor): Promise<ResourceList | undefined> {
+    return Promise.resolve(this.#lists.get(uri));
+  }
+
+  putList(uri: Aor, list: Omit<ResourceList, 'version'>, trace?: string): Promise<void> {
+    this.#version += 1;
+    this.#lists.set(uri, { ...list, version: this.#version });
+    this.touch(uri, 'list', [], trace);
+    return Promise.resolve();
+  }
+
+  removeList(uri: Aor, trace?: string): Promise<boolean> {
+    const removed = this.#lists.delete(uri);
+    if (removed) this.touch(uri, 'list', [], trace);
+    return Promise.resolve(removed);
+  }
+
+  lists(after: string | undefined, limit: number): Promise<readonly Aor[]> {
+    const uris = [...this.#lists.keys()].sort();
+    return Promise.resolve(uris.filter((uri) => after === undefined || uri > after).slice(0, limit));
+  }
+
+  readAdhoc(id: SubscriptionId): Promise<ResourceList | undefined> {
+    return Promise.resolve(this.#adhoc.get(id));
+  }
+
+  keepAdhoc(id: SubscriptionId, entries: readonly ListEntry[] | undefined): Promise<void> {
+    if (entries !== undefined) this.#adhoc.set(id, { version: 1, entries });
+    return Promise.resolve();
+  }
+
   commitPublications(commit: PublicationCommit): Promise<PublicationOutcome> {
     const current = this.#publications.get(commit.resource) ?? NO_PUBLICATIONS;
     if (current.version !== commit.expectedVersion) return Promise.resolve({ kind: 'conflict', current });
@@ -206,6 +325,14 @@ export class MemoryEvents
     } else {
       this.#publications.set(commit.resource, { version, publications: commit.publications });
       this.#due.set(commit.resource, firstExpiry(commit.publications));
+    }
+    const watchers = [...(this.#watchers.get(commit.resource) ?? [])].sort();
+    if (commit.changed && watchers.length > 0 && watchers.length <= (commit.tells ?? 0)) {
+      const duty = { resource: commit.resource, until: epochMs(this.#clock.now() + WORK_LEASE_MS) };
+      this.#untold.set(duty.resource, duty.until);
+      return this.#location
+        .read(commit.resource)
+        .then((location) => ({ kind: 'committed', version, telling: { duty, watchers, location } }));
     }
     if (commit.changed) {
       const { packages, trace } = commit;

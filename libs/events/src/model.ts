@@ -1,5 +1,7 @@
 import type { Brand, EpochMs } from '@rollcall/kernel';
 import type { Aor, BindingId, ChangeKind, LocationSnapshot } from '@rollcall/location';
+import type { WatcherRules } from './access.ts';
+import type { ResourceList } from './lists/model.ts';
 
 /** Names a subscription: `<shard>.<random>`; it is our tag in the dialog and the user part of our Contact (architecture §5). */
 export type SubscriptionId = Brand<string, 'SubscriptionId'>;
@@ -7,6 +9,19 @@ export type SubscriptionId = Brand<string, 'SubscriptionId'>;
 /** Where the delivery of NOTIFYs stands; the table is in `delivery.ts`. */
 export type DeliveryState =
   'settled' | 'inFlight' | 'stale' | 'owing' | 'endOwed' | 'waiting' | 'parked' | 'ending';
+
+/**
+ * What the subscriber may see (RFC 6665 §4.1.3, RFC 3856 §6.6.2): the state; nothing yet, until somebody confirms; or, without
+ * being told so, a state in which nobody is there.
+ */
+export type Access = 'active' | 'pending' | 'polite';
+
+/** Why a subscription ends (RFC 6665 §4.1.3); the `reason` of its last NOTIFY. */
+export type TerminationReason =
+  'timeout' | 'deactivated' | 'probation' | 'rejected' | 'giveup' | 'noresource';
+
+/** Of a subscription to a resource list (RFC 4662): the list is kept under its URI, or came with the SUBSCRIBE (RFC 5367). */
+export type ListKind = 'stored' | 'adhoc';
 
 /**
  * A subscription with its dialog, whole: any replica can answer for it (RFC 3261 §12, RFC 6665 §4.2.1).
@@ -49,6 +64,22 @@ export interface Subscription {
   readonly sent: string;
   /** NOTIFYs claimed so far: one less is the `version` of the last document (RFC 3680 §5.1). */
   readonly documents: number;
+  readonly access: Access;
+  /** What the last NOTIFY says when the subscription is being ended. */
+  readonly reason: TerminationReason;
+  /** Seconds of the last NOTIFY's `retry-after`; 0: none. */
+  readonly retryAfter: number;
+  readonly createdAt: EpochMs;
+  /** Shortest pause in ms between two NOTIFYs that tell of changes (RFC 6446 `max-rate`); 0: none. */
+  readonly minInterval: number;
+  /** When the last NOTIFY was claimed; 0 before the first. */
+  readonly notifiedAt: EpochMs;
+  /** Status of the answer to the last NOTIFY that has one; 408 when none came in time, 0 before the first. */
+  readonly answered: number;
+  /** `Suppress-If-Match: *` stands: no change is told (RFC 5839 §5.2). */
+  readonly quenched: boolean;
+  /** Undefined: the resource is a single one. */
+  readonly list: ListKind | undefined;
 }
 
 export interface StoredSubscription {
@@ -102,6 +133,8 @@ export interface ResourceState {
   readonly publications?: PublicationSet;
   /** Subscriptions to the resource, those to watcher information among them, in the order of their ids. */
   readonly watchers?: readonly Subscription[];
+  readonly rules?: WatcherRules;
+  readonly list?: ResourceList | undefined;
 }
 
-export type StateSource = 'location' | 'mailbox' | 'publications' | 'watchers';
+export type StateSource = 'location' | 'mailbox' | 'publications' | 'watchers' | 'rules' | 'list';

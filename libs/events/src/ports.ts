@@ -1,4 +1,7 @@
-import type { Aor } from '@rollcall/location';
+import type { EpochMs } from '@rollcall/kernel';
+import type { Aor, LocationSnapshot } from '@rollcall/location';
+import type { WatcherRule, WatcherRules } from './access.ts';
+import type { ListEntry, ResourceList } from './lists/model.ts';
 import type {
   Mailbox,
   Publication,
@@ -16,10 +19,12 @@ import type { WatcherChange } from './watchers.ts';
 
 export interface SubscriptionReader {
   read(id: SubscriptionId): Promise<StoredSubscription | undefined>;
-  /** In the order asked; undefined for one that is gone. All of one shard. */
+  /** In the order asked; undefined for one that is gone. */
   readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]>;
   /** Ids of the subscriptions to a resource, in id order: those after `after`, at most `limit`; all without them. */
   watchers(resource: Aor, after?: SubscriptionId, limit?: number): Promise<readonly SubscriptionId[]>;
+  /** The same for what a watcher subscribes to; may name some that are gone. */
+  watchesOf(watcher: string, after?: SubscriptionId, limit?: number): Promise<readonly SubscriptionId[]>;
 }
 
 export interface SubscriptionCommit {
@@ -37,12 +42,42 @@ export type SubscriptionOutcome =
   | { readonly kind: 'committed'; readonly version: number }
   | { readonly kind: 'conflict'; readonly current: StoredSubscription | undefined };
 
+/** A commit that a SUBSCRIBE asks for. */
+export interface SubscribeCommit extends SubscriptionCommit {
+  /** Version of the watcher rules that it rests on; undefined when it rests on none. */
+  readonly rules?: number | undefined;
+  /** At most three parts of the resource's state to be read right after it. */
+  readonly sources: readonly StateSource[];
+}
+
+export type SubscribeOutcome =
+  | { readonly kind: 'committed'; readonly version: number; readonly state: ResourceState }
+  | { readonly kind: 'conflict'; readonly current: StoredSubscription | undefined }
+  /** There are other rules. */
+  | { readonly kind: 'rules'; readonly rules: WatcherRules };
+
+/** Names a duty to tell the watchers of a resource: whoever took it ends it with `settle`, or another is given it at `until`. */
+export interface TellDuty {
+  readonly resource: Aor;
+  readonly until: EpochMs;
+}
+
 export interface SubscriptionWriter {
   /**
    * Compare-and-set on the record's version; record, the resource's watchers and the due-set change together or not at
    * all. The due-set is armed for `dueAt(next)`. Where somebody watches the watchers, `watching` makes the resource dirty.
    */
   commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome>;
+  /** The same for many, each by itself, in the order given. The duty is done when all are committed. */
+  settle(commits: readonly SubscriptionCommit[], duty?: TellDuty): Promise<readonly SubscriptionOutcome[]>;
+  /** The same for a SUBSCRIBE: depends on the rules too, and reads the state that its NOTIFY tells. */
+  subscribe(commit: SubscribeCommit): Promise<SubscribeOutcome>;
+  /** Makes changes of `resource` known to a subscription to a list that it is on, until about `until`. */
+  watch(resource: Aor, id: SubscriptionId, until: EpochMs): Promise<void>;
+  /** Takes an id off the watchers of a resource. */
+  unwatch(resource: Aor, id: SubscriptionId): Promise<void>;
+  /** Notes, or forgets, under the watcher what `watchesOf` gives. */
+  index(watcher: string, id: SubscriptionId, until: EpochMs | undefined): Promise<void>;
   /** The shard of a resource, the first part of the ids of its subscriptions. */
   shardOf(resource: Aor): number;
 }
@@ -67,6 +102,8 @@ export interface ShardWork {
   readonly dirty: readonly DirtyEntry[];
   /** Subscriptions past their expiry, their claim or their back-off; on loan until `commit` or `rearm` places them anew. */
   readonly due: readonly SubscriptionId[];
+  /** Resources that changed and whose watchers were not told by whoever had taken that upon itself. */
+  readonly untold: readonly TellDuty[];
   /** Resources with a publication past its expiry; on loan until `commitPublications` or `rearmPublications`. */
   readonly lapsed: readonly Aor[];
 }
@@ -113,14 +150,44 @@ export interface PublicationCommit {
   /** The packages that changed; without it, all of them may have. */
   readonly packages?: readonly string[];
   readonly trace?: string | undefined;
+  /** So many watchers at most the caller tells itself, when the outcome says so; left away: none. */
+  readonly tells?: number;
+}
+
+/** The watchers of a changed resource, with what else its state is made of as it was when it changed. */
+export interface Telling {
+  readonly duty: TellDuty;
+  readonly watchers: readonly SubscriptionId[];
+  readonly location: LocationSnapshot;
 }
 
 export type PublicationOutcome =
-  | { readonly kind: 'committed'; readonly version: number }
+  | { readonly kind: 'committed'; readonly version: number; readonly telling?: Telling }
   | { readonly kind: 'conflict'; readonly current: PublicationSet };
 
 export interface Publications {
   readPublications(resource: Aor): Promise<PublicationSet>;
   /** Compare-and-set; tells the watchers when `changed`, and arms the due-set for the next expiry. */
   commitPublications(commit: PublicationCommit): Promise<PublicationOutcome>;
+}
+
+/** Who may watch whom. */
+export interface WatcherRuleStore {
+  readRules(resource: Aor): Promise<WatcherRules>;
+  /** Replaces all; in force at once for the subscriptions that there are. */
+  putRules(resource: Aor, rules: readonly WatcherRule[], trace?: string): Promise<void>;
+}
+
+export interface ResourceLists {
+  readList(uri: Aor): Promise<ResourceList | undefined>;
+  /** Replaces it and tells its subscribers. */
+  putList(uri: Aor, list: Omit<ResourceList, 'version'>, trace?: string): Promise<void>;
+  /** True when there was one. Its subscriptions end. */
+  removeList(uri: Aor, trace?: string): Promise<boolean>;
+  /** URIs of lists in octet order, those after `after`, at most `limit`. */
+  lists(after: string | undefined, limit: number): Promise<readonly Aor[]>;
+  /** The list that came with the SUBSCRIBE of a subscription. */
+  readAdhoc(id: SubscriptionId): Promise<ResourceList | undefined>;
+  /** Keeps it, or keeps it longer (without `entries`), until about `until`. */
+  keepAdhoc(id: SubscriptionId, entries: readonly ListEntry[] | undefined, until: EpochMs): Promise<void>;
 }

@@ -1,12 +1,15 @@
 import { createHmac } from 'node:crypto';
 import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
-import type { NameAddr, SipRequest } from '@rollcall/sip';
+import type { NameAddr, Params, SipRequest } from '@rollcall/sip';
 import { canonicalAor } from '@rollcall/location';
 import type { Aor } from '@rollcall/location';
 import type { SubscriptionId } from './model.ts';
 import { chooseType } from './accept.ts';
 import type { EventPackage } from './packages/package.ts';
+import { MULTIPART_RELATED, RLMI } from './lists/list-view.ts';
+import type { ListEntry } from './lists/model.ts';
+import { readRecipients, RECIPIENT_LIST, RESOURCE_LISTS } from './lists/read-recipients.ts';
 import type { PackageRegistry } from './packages/registry.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
@@ -33,6 +36,14 @@ export interface SubscribeIntent {
   readonly route: readonly string[];
   /** Undefined: the package's default. Seconds. */
   readonly expires: number | undefined;
+  /** The Event's `max-rate`: NOTIFYs in a second at most (RFC 6446 §5.1). */
+  readonly maxRate: number | undefined;
+  /** Suppress-If-Match: an entity-tag or `*` (RFC 5839 §7.2). */
+  readonly ifMatch: string | undefined;
+  /** `Supported: eventlist`, and the types of lists are accepted (RFC 4662 §4.1, §4.3). */
+  readonly takesLists: boolean;
+  /** The entries of a list that came with the request (RFC 5367); undefined: none came. */
+  readonly entries: readonly ListEntry[] | undefined;
 }
 
 export interface ReadOptions {
@@ -44,7 +55,7 @@ const malformed: Refusal = refusal('malformed');
 
 /** Reads a SUBSCRIBE in the order of RFC 3261 §8.2 and RFC 6665 §4.2.1.1, or says why it is refused. */
 export function readSubscribe(request: SipRequest, options: ReadOptions): Result<SubscribeIntent, Refusal> {
-  const extensions = checkRequire(request);
+  const extensions = checkRequire(request, UNDERSTOOD);
   if (extensions !== undefined) return err(extensions);
   const event = readEvent(request, options.packages);
   if (!event.ok) return event;
@@ -60,6 +71,13 @@ export function readSubscribe(request: SipRequest, options: ReadOptions): Result
   if (!target.ok) return target;
   const expires = request.expires();
   if (!expires.ok) return err(malformed);
+  const ifMatch = readCondition(request);
+  if (!ifMatch.ok) return ifMatch;
+  const entries = readRecipients(request, options.domainAliases);
+  if (!entries.ok) return entries;
+  // RFC 5367 §5.1: a list means nothing in a refresh.
+  if (entries.value !== undefined && dialog.value.tag !== undefined)
+    return err(refusal('unsupported-body', `Accept: ${RESOURCE_LISTS}\r\n`));
   const { tag, from, to, callId, cseq } = dialog.value;
   const intent: SubscribeIntent = {
     dialog: tag,
@@ -76,30 +94,73 @@ export function readSubscribe(request: SipRequest, options: ReadOptions): Result
     remoteTarget: target.value.contact,
     route: target.value.route,
     expires: expires.value,
+    maxRate: readMaxRate(event.value.params.get('max-rate')),
+    ifMatch: ifMatch.value,
+    takesLists: takesLists(request),
+    entries: entries.value,
   };
   return hasLineBreak(intent) ? err(malformed) : ok(intent);
 }
 
-/** RFC 3261 §8.2.2.3: no extension is understood that a Require could ask of us. */
-export function checkRequire(request: SipRequest): Refusal | undefined {
-  const required = request.options('require');
-  return required.length === 0
+/** RFC 4662 §4.1, RFC 5367 §9.2: extensions that a SUBSCRIBE may require. */
+const UNDERSTOOD: ReadonlySet<string> = new Set(['eventlist', RECIPIENT_LIST]);
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** RFC 3261 §8.2.2.3: refuses what a Require asks of us and is not understood. */
+export function checkRequire(
+  request: SipRequest,
+  understood: ReadonlySet<string> = NOTHING,
+): Refusal | undefined {
+  const foreign = request.options('require').filter((option) => !understood.has(option));
+  return foreign.length === 0
     ? undefined
-    : refusal('bad-extension', `Unsupported: ${required.join(', ')}\r\n`);
+    : refusal('bad-extension', `Unsupported: ${foreign.join(', ')}\r\n`);
+}
+
+/** RFC 6446 §9.2: one or two digits, and up to ten after the point; zero is no rate. Anything else asks for none. */
+const RATE = /^[0-9]{1,2}(?:\.[0-9]{1,10})?$/;
+
+/** `max-rate` of an Event header: NOTIFYs in a second; undefined when it asks for no limit. */
+export function readMaxRate(text: string | undefined): number | undefined {
+  const rate = text !== undefined && RATE.test(text) ? Number(text) : 0;
+  return rate > 0 ? rate : undefined;
+}
+
+const ENTITY_TAG = /^[A-Za-z0-9.!%*_+`'~-]{1,512}$/;
+
+/** RFC 5839 §7.2: one entity-tag, or `*`. */
+function readCondition(request: SipRequest): Result<string | undefined, Refusal> {
+  const values = request.headers('suppress-if-match');
+  const [tag, second] = values;
+  if (second !== undefined || (tag !== undefined && !ENTITY_TAG.test(tag))) return err(malformed);
+  return ok(tag);
+}
+
+/** RFC 4662 §4.1: the option tag says it; an Accept that leaves the types of lists out takes it back. */
+function takesLists(request: SipRequest): boolean {
+  const named =
+    request.options('supported').includes('eventlist') || request.options('require').includes('eventlist');
+  if (!named || !request.has('accept')) return named;
+  const accept = request.accept();
+  return (
+    accept.ok && [RLMI, MULTIPART_RELATED].every((type) => chooseType(accept.value, [type]) !== undefined)
+  );
 }
 
 /** The package that the Event header names. */
 export function readEvent(
   request: SipRequest,
   packages: PackageRegistry,
-): Result<{ package: EventPackage; id: string }, Refusal> {
+): Result<{ package: EventPackage; id: string; params: Params }, Refusal> {
   const unknown = refusal('bad-event', `Allow-Events: ${packages.allowEvents}\r\n`);
   const event = request.event();
   if (!event.ok) return err(malformed);
   // RFC 6665 §4.2.3: without Event it would be PINT, which we are not.
   if (event.value === undefined) return err(unknown);
   const found = packages.find(event.value.package);
-  return found === undefined ? err(unknown) : ok({ package: found, id: event.value.id ?? '' });
+  return found === undefined
+    ? err(unknown)
+    : ok({ package: found, id: event.value.id ?? '', params: event.value.params });
 }
 
 /** RFC 3325: the edge has authenticated the sender and says who it is. */

@@ -6,10 +6,21 @@ import type { Refusal, RefusalRow } from './refusals.ts';
 
 /** 200 to a SUBSCRIBE (RFC 6665 §4.2.1.1): duration, our Contact, and the route set as RFC 3261 §12.1.1 wants it back. */
 export function renderAccepted(request: SipRequest, subscription: Subscription, expires: number): string {
+  return accept(request, subscription, expires, 200);
+}
+
+/** 204 (No Notification) to a SUBSCRIBE whose condition holds (RFC 5839 §6.3). */
+export function renderSuppressed(request: SipRequest, subscription: Subscription, expires: number): string {
+  return accept(request, subscription, expires, 204);
+}
+
+function accept(request: SipRequest, subscription: Subscription, expires: number, status: 200 | 204): string {
   let headers = '';
   for (const route of request.headers('record-route')) headers += `Record-Route: ${route}\r\n`;
   headers += `Contact: <${subscription.localTarget}>\r\nExpires: ${expires}\r\n`;
-  return respond(request, 200, { toTag: subscription.id, headers });
+  // RFC 4662 §4.1
+  if (subscription.list !== undefined) headers += 'Require: eventlist\r\n';
+  return respond(request, status, { toTag: subscription.id, headers });
 }
 
 /** Any refusal, from its row. `toTag` is for requests outside a dialog; `retryAfter` in seconds where the row says `retry`. */

@@ -1,3 +1,4 @@
+import { isEnding } from './delivery.ts';
 import type { Subscription, SubscriptionId } from './model.ts';
 
 /** RFC 3857 §4.7.1, as far as a subscription that there is has one. */
@@ -28,8 +29,8 @@ export const watchedPackage = (name: string): string | undefined =>
 /** The status that watcher information tells; a subscription that is being ended is none any more. */
 export function watcherStatus(subscription: Subscription | undefined): WatcherStatus | undefined {
   if (subscription === undefined) return undefined;
-  const { delivery } = subscription;
-  return delivery === 'ending' || delivery === 'endOwed' ? undefined : 'active';
+  if (isEnding(subscription)) return undefined;
+  return subscription.access === 'pending' ? 'pending' : 'active';
 }
 
 /**
@@ -45,10 +46,15 @@ export function watcherChange(
   const either = after ?? before;
   if (from === to || either === undefined || watchedPackage(either.package) !== undefined) return undefined;
   const { id, package: name, watcher } = either;
-  return { id, package: name, watcher, from, to, event: eventOf(from, to) };
+  return { id, package: name, watcher, from, to, event: eventOf(from, to, either) };
 }
 
-function eventOf(from: WatcherStatus | undefined, to: WatcherStatus | undefined): WatcherEvent {
-  if (to === undefined) return 'timeout';
+/** A subscription ends for the reason that its last NOTIFY gives. */
+function eventOf(
+  from: WatcherStatus | undefined,
+  to: WatcherStatus | undefined,
+  { reason }: Subscription,
+): WatcherEvent {
+  if (to === undefined) return reason;
   return from === 'pending' && to === 'active' ? 'approved' : 'subscribe';
 }

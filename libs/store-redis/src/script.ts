@@ -14,6 +14,7 @@ export class Script {
   #durable = false;
   /** Protocol text that begins a call, by number of arguments after the keys. */
   readonly #shortHeads: string[] = [];
+  readonly #others: Script[] = [];
 
   constructor(file: URL, keyCount: number) {
     this.#file = file;
@@ -25,6 +26,11 @@ export class Script {
   get durable(): boolean {
     if (this.#source === undefined) this.#load();
     return this.#durable;
+  }
+
+  /** The same file called with another number of keys, for scripts that walk over theirs. */
+  withKeys(keyCount: number): Script {
+    return (this.#others[keyCount] ??= new Script(this.#file, keyCount));
   }
 
   /** `*n EVALSHA sha keys`, ready to be followed by the keys and arguments. */

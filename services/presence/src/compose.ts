@@ -83,6 +83,8 @@ class RunningPresence {
       replicas: staticReplicas([]),
       timeoutMs: NOTIFY_TIMEOUT_MS,
       maxPending: MAX_PENDING_NOTIFIES,
+      // Of the answer to a NOTIFY hardly anything but its status matters.
+      reading: 'top',
     });
     this.#link = link;
     const core = this.#createCore(store, link, metrics);
@@ -106,6 +108,7 @@ class RunningPresence {
     this.#inner?.stopAccepting();
     this.#core?.poller.stop();
     await this.#drain();
+    await this.#core?.notifier.settleLate();
     await this.#core?.worker.flush();
     await this.#inner?.close();
     this.#link?.close();

@@ -8,6 +8,8 @@ import { EdgeFinder } from './edge-finder.ts';
 import type { LeaseReader } from './edge-finder.ts';
 import { Lanes } from './lanes.ts';
 import { Notifier } from './notifier.ts';
+import { ListWatches } from './list-watches.ts';
+import { OnCommand } from './on-command.ts';
 import { OnPublish } from './on-publish.ts';
 import { OnRequest } from './on-request.ts';
 import type { Traced } from './on-request.ts';
@@ -17,7 +19,9 @@ import type { EdgeLink, EventStore, PresenceLog } from './ports.ts';
 import { Records } from './records.ts';
 import { ShardWorker } from './shard-worker.ts';
 import type { WorkerDeps } from './shard-worker.ts';
-import { Views } from './views.ts';
+import { SubscriberViews } from './subscriber-views.ts';
+import { Teller } from './teller.ts';
+import { tellingStore } from './telling-store.ts';
 
 /** What the service stands on. */
 export interface CorePorts {
@@ -44,6 +48,8 @@ export interface CoreOptions {
   readonly maxExpires: number;
   /** URL of the profiles of devices, with `{user}`, `{mac}` and `{domain}`; empty or left away: none. */
   readonly profileUrl?: string;
+  /** True: that NOTIFYs arrived is written a moment later, many at once; left away: at once, each by itself. */
+  readonly settleLate?: boolean;
 }
 
 export interface PresenceCore {
@@ -65,6 +71,9 @@ const MAX_PUBLICATIONS = 32;
 /** What is composed of the publications of one resource must fit into one message of 64 KiB. */
 const MAX_PUBLICATION_OCTETS = 49_152;
 
+/** A watcher whom nobody has confirmed for a week is told to give up (RFC 6665 §4.1.3). */
+const PENDING_MAX_MS = 7 * 24 * 3_600_000;
+
 /** Wires the service over its ports; nothing runs before `poller.start()` and the first request. */
 export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore {
   const { store, clock, log, link, newToken, currentTrace } = ports;
@@ -72,9 +81,10 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
   const counters = new PresenceCounters();
   const lanes = new Lanes();
   const records = new Records(store, counters);
-  const views = new Views(store, packages, clock);
   const edges = new EdgeFinder(ports.leases, clock);
   const admission = new Admission(ports.directory);
+  const views = new SubscriberViews(store, packages, admission, clock);
+  const lists = new ListWatches(store, admission, clock);
   const retryAfter = (): number => RETRY_AFTER_S + Math.floor(ports.random() * (RETRY_SPREAD_S + 1));
   const policy = DELIVERY_DEFAULTS;
   const { minExpires, maxExpires, ownAddress } = options;
@@ -90,18 +100,48 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
     log,
     newToken,
     currentTrace,
+    late: options.settleLate ?? false,
   });
+  const teller = new Teller({
+    store,
+    records,
+    views,
+    lists,
+    lanes,
+    notifier,
+    admission,
+    packages,
+    clock,
+    policy,
+  });
+  const worker = new ShardWorker({
+    store,
+    records,
+    views,
+    lanes,
+    notifier,
+    teller,
+    clock,
+    policy,
+    counters,
+    log,
+    traced: ports.tracedWork,
+  });
+  admission.onUser((aor) => void worker.reconsider(aor));
   const shared = { store, lanes, admission, packages, clock, counters, newToken, retryAfter };
   const onSubscribe = new OnSubscribe({
     ...shared,
     records,
     views,
+    lists,
+    commands: new OnCommand({ store, lanes, currentTrace }),
     notifier,
     ids: new SubscriptionIds(options.secret),
-    policy: { ...policy, minExpires, maxExpires, ownAddress },
+    policy: { ...policy, minExpires, maxExpires, ownAddress, pendingMaxMs: PENDING_MAX_MS },
   });
   const onPublish = new OnPublish({
     ...shared,
+    store: tellingStore(store, records, worker),
     currentTrace,
     tags: new EntityTags(options.secret),
     policy: {
@@ -119,19 +159,6 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
     traced: ports.traced,
     newToken,
     retryAfter,
-  });
-  const worker = new ShardWorker({
-    store,
-    records,
-    views,
-    lanes,
-    notifier,
-    packages,
-    clock,
-    policy,
-    counters,
-    log,
-    traced: ports.tracedWork,
   });
   const poller = new Poller(store, worker, notifier, () => ports.storeReady(), log);
   return { onRequest, notifier, worker, poller, counters, records, lanes, admission };

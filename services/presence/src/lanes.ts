@@ -10,6 +10,11 @@ export class Lanes {
     return this.#tails.size;
   }
 
+  /** Work runs, or waits to. */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Runs `work` when all that was given for `key` before has ended, well or not. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key);

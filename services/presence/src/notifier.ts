@@ -1,4 +1,13 @@
-import { answerEvent, deliver, isInFlight, planNotify, writeNotify } from '@rollcall/events';
+import {
+  answerEvent,
+  deliver,
+  isInFlight,
+  NO_ANSWER,
+  planNotify,
+  readMaxRate,
+  tellsNothing,
+  writeNotify,
+} from '@rollcall/events';
 import type {
   DeliveryEvent,
   DeliveryPolicy,
@@ -17,11 +26,11 @@ import type { EdgeFinder } from './edge-finder.ts';
 import type { Lanes } from './lanes.ts';
 import type { EdgeLink, InnerOutcome, Peer, PresenceLog } from './ports.ts';
 import type { Records } from './records.ts';
-import type { Views } from './views.ts';
+import type { SubscriberViews } from './subscriber-views.ts';
 
 export interface NotifierDeps {
   readonly records: Records;
-  readonly views: Views;
+  readonly views: SubscriberViews;
   readonly lanes: Lanes;
   readonly link: EdgeLink;
   readonly edges: EdgeFinder;
@@ -33,6 +42,8 @@ export interface NotifierDeps {
   readonly newToken: () => string;
   /** W3C traceparent of what runs now, for the edge. */
   readonly currentTrace: () => string | undefined;
+  /** True: that a NOTIFY arrived is written with the next step of its subscription, or by `settleLate`. */
+  readonly late: boolean;
 }
 
 /** A NOTIFY that is sent and not answered yet. */
@@ -41,11 +52,23 @@ interface Outstanding {
   readonly plan: NotifyPlan;
 }
 
+/** A NOTIFY that arrived, which the store does not know yet. */
+interface Arrived {
+  readonly sent: Subscription;
+  readonly plan: NotifyPlan;
+  readonly outcome: InnerOutcome;
+  readonly known: StoredSubscription;
+  /** Undefined: the subscription is over. */
+  readonly next: Subscription | undefined;
+}
+
 /**
  * RFC 3261 §18.1.1 wants an address in Via; answers come back on the connection, and the name that RFC 2606 keeps free says
  * nothing of our inside to whom the edge may show it (acceptance E10).
  */
 const VIA = `SIP/2.0/TCP presence.invalid;branch=${MAGIC_COOKIE}`;
+/** Settled together at most: calls of the store are bounded. */
+const SETTLED_TOGETHER = 256;
 /** Tries of one compare-and-set before the claim is left to lapse. */
 const MAX_TRIES = 6;
 
@@ -55,6 +78,7 @@ const MAX_TRIES = 6;
  */
 export class Notifier {
   readonly #outstanding = new Map<string, Outstanding>();
+  readonly #arrived = new Map<string, Arrived>();
 
   constructor(private readonly deps: NotifierDeps) {}
 
@@ -62,10 +86,10 @@ export class Notifier {
     return this.#outstanding.size;
   }
 
-  /** Sends the NOTIFY of a claim that stands in the store. */
-  send(stored: StoredSubscription, view: StateView, news?: News): void {
+  /** Sends the NOTIFY of a claim that stands in the store. `bodiless`: the subscriber has the state already. */
+  send(stored: StoredSubscription, view: StateView, news?: News, bodiless = false): void {
     const { subscription } = stored;
-    const plan = planNotify(subscription, view, subscription.delivery === 'ending', news);
+    const plan = planNotify(subscription, view, subscription.delivery === 'ending', news, bodiless);
     this.#outstanding.set(subscription.id, { stored, plan });
     this.#transmit(subscription, plan, (outcome) => {
       this.#settled(subscription, plan, outcome);
@@ -73,10 +97,61 @@ export class Notifier {
   }
 
   /** Sends the only NOTIFY of a fetch, of which nothing is stored: if it is lost, the subscriber asks again (RFC 6665 §4.4.3). */
-  sendFetched(subscription: Subscription, view: StateView): void {
-    this.#transmit(subscription, planNotify(subscription, view, true, undefined), (outcome) => {
+  sendFetched(subscription: Subscription, view: StateView, bodiless = false): void {
+    const plan = planNotify(subscription, view, true, undefined, bodiless);
+    this.#transmit(subscription, plan, (outcome) => {
       this.deps.counters.notified(subscription.package, describe(outcome));
     });
+  }
+
+  /** NOTIFYs that arrived and of which the store does not know yet. */
+  get unsettled(): number {
+    return this.#arrived.size;
+  }
+
+  /**
+   * Writes down which NOTIFYs have arrived, where no step of theirs has since. If this process dies before, their claims lapse
+   * and another replica sends the state once more. Never rejects.
+   */
+  async settleLate(): Promise<void> {
+    if (this.#arrived.size === 0) return;
+    const all = [...this.#arrived.values()];
+    this.#arrived.clear();
+    const { records } = this.deps;
+    // What is no longer ahead has been written with a later step, or overtaken by another replica: that is seen when it is settled.
+    const plain = all.filter(({ sent, next }) => next === undefined || records.ahead(sent.id) !== undefined);
+    const others = all.filter((each) => !plain.includes(each));
+    const calls: Promise<void>[] = others.map((each) => this.#settleAnew(each));
+    for (let at = 0; at < plain.length; at += SETTLED_TOGETHER) {
+      calls.push(this.#settleTogether(plain.slice(at, at + SETTLED_TOGETHER)));
+    }
+    await Promise.all(calls);
+  }
+
+  async #settleTogether(arrived: readonly Arrived[]): Promise<void> {
+    const { records, log } = this.deps;
+    try {
+      const changes = arrived.map(({ sent, known, next }) => ({ id: sent.id, known, next }));
+      const written = await records.writeMany(changes);
+      const lost = arrived.filter((_, n) => written[n]?.kind === 'conflict');
+      await Promise.all(lost.map((each) => this.#settleAnew(each)));
+    } catch (error) {
+      // The claims lapse, and whoever takes over sends the state of then.
+      log.warn({ err: error, count: arrived.length }, 'NOTIFYs could not be settled');
+    }
+  }
+
+  #settleAnew({ sent, plan, outcome }: Arrived): Promise<void> {
+    return this.deps.lanes
+      .run(sent.id, () => this.#settle(sent, plan, outcome))
+      .catch((error: unknown) => {
+        this.#notSettled(sent, error);
+      });
+  }
+
+  #notSettled(sent: Subscription, error: unknown): void {
+    // The claim lapses, and whoever takes over sends the state of then.
+    this.deps.log.warn({ err: error, subscription: sent.id }, 'a NOTIFY could not be settled');
   }
 
   /** Prolongs claims whose NOTIFY is still under way: a slow phone is no dead replica. */
@@ -136,39 +211,77 @@ export class Notifier {
   }
 
   #settled(sent: Subscription, plan: NotifyPlan, outcome: InnerOutcome): void {
-    const { counters, lanes, log } = this.deps;
+    const { counters, lanes } = this.deps;
     counters.notified(sent.package, describe(outcome));
+    if (this.deps.late && this.#arrivedPlainly(sent, plan, outcome)) return;
     lanes
       .run(sent.id, () => this.#settle(sent, plan, outcome))
       .catch((error: unknown) => {
-        // The claim lapses, and whoever takes over sends the state of then.
-        log.warn({ err: error, subscription: sent.id }, 'a NOTIFY could not be settled');
+        this.#notSettled(sent, error);
       })
       .finally(() => {
-        const mine = this.#outstanding.get(sent.id);
-        if (mine?.stored.subscription.localCseq === sent.localCseq) this.#outstanding.delete(sent.id);
+        this.#forget(sent);
       });
+  }
+
+  #forget(sent: Subscription): void {
+    const mine = this.#outstanding.get(sent.id);
+    if (mine?.stored.subscription.localCseq === sent.localCseq) this.#outstanding.delete(sent.id);
+  }
+
+  /** The common case: it arrived, and as far as is known here nothing has happened since. */
+  #arrivedPlainly(sent: Subscription, plan: NotifyPlan, outcome: InnerOutcome): boolean {
+    const { records, lanes, clock, policy, counters } = this.deps;
+    if (outcomeEvent(outcome) !== 'delivered' || lanes.isBusy(sent.id)) return false;
+    const known = this.#latest(sent);
+    if (known === undefined || known.subscription.localCseq !== sent.localCseq) return false;
+    const { delivery } = known.subscription;
+    if (delivery !== 'inFlight' && delivery !== 'ending') return false;
+    const { next } = deliver(answered(known.subscription, plan, outcome), 'delivered', clock.now(), policy);
+    if (next === undefined) counters.changed(sent.package, 'ended');
+    else records.goAhead({ version: known.version, subscription: next });
+    this.#arrived.set(sent.id, { sent, plan, outcome, known, next });
+    this.#forget(sent);
+    return true;
+  }
+
+  /** The newest version of the record that is known here. */
+  #latest(sent: Subscription): StoredSubscription | undefined {
+    const remembered = this.deps.records.remembered(sent.id);
+    const claimed = this.#outstanding.get(sent.id)?.stored;
+    if (claimed === undefined || remembered === undefined) return claimed ?? remembered;
+    return claimed.version > remembered.version ? claimed : remembered;
   }
 
   async #settle(sent: Subscription, plan: NotifyPlan, outcome: InnerOutcome): Promise<void> {
     const { records, views, counters } = this.deps;
     const event = outcomeEvent(outcome);
-    let known = this.#outstanding.get(sent.id)?.stored ?? records.remembered(sent.id);
+    let known = this.#latest(sent);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = known?.subscription;
       // Somebody took over after our claim had lapsed: the answer is no longer ours to act on.
       if (current === undefined || current.localCseq !== sent.localCseq || !isInFlight(current)) return;
-      const { step, view } = await this.#next(current, plan, event, retryAfterMs(outcome));
+      const { step, view } = await this.#next(
+        answered(current, plan, outcome),
+        plan,
+        event,
+        retryAfterMs(outcome),
+      );
       const sends = step.effect === 'send' || step.effect === 'sendFinal';
+      const told =
+        step.next !== undefined && view !== undefined && sends
+          ? { ...step.next, sent: view.fingerprint }
+          : step.next;
       const [written, fresh] = await Promise.all([
-        records.write(sent.id, known, step.next),
+        records.write(sent.id, known, told),
         sends ? (view ?? views.readFor(current)) : undefined,
       ]);
       known = written.stored;
       if (written.kind === 'conflict') continue;
       if (step.effect === 'remove')
         counters.changed(sent.package, event === 'delivered' ? 'ended' : 'dropped');
-      if (sends && known !== undefined && fresh !== undefined) this.send(known, fresh);
+      if (sends && known !== undefined && fresh !== undefined)
+        this.send(known, fresh, current.delivery === 'stale' ? newsAfter(plan) : undefined);
       return;
     }
   }
@@ -183,19 +296,47 @@ export class Notifier {
     const { clock, policy, views } = this.deps;
     if (event !== 'delivered')
       return { step: deliver(current, event, clock.now(), policy, retryMs), view: undefined };
-    const arrived = { ...current, sent: plan.fingerprint };
-    const view = current.delivery === 'stale' ? await views.readFor(current) : undefined;
-    const newer = view !== undefined && view.fingerprint !== plan.fingerprint;
-    return { step: deliver(arrived, newer ? 'superseded' : 'delivered', clock.now(), policy), view };
+    const view =
+      current.delivery === 'stale' && !tellsNothing(current) ? await views.readFor(current) : undefined;
+    const newer = view !== undefined && view.fingerprint !== plan.fingerprint && !current.quenched;
+    return { step: deliver(current, newer ? 'superseded' : 'delivered', clock.now(), policy), view };
   }
 }
 
+/** What was told last has arrived, so that what differs from it is enough. */
+const newsAfter = ({ body, fingerprint }: NotifyPlan): News | undefined =>
+  body === '' ? undefined : { after: fingerprint, commits: 0, changes: [] };
+
+/** The record with what the answer to its NOTIFY says. */
+function answered(current: Subscription, plan: NotifyPlan, outcome: InnerOutcome): Subscription {
+  const status = statusOf(outcome);
+  if (outcomeEvent(outcome) !== 'delivered') return { ...current, answered: status };
+  return { ...current, sent: plan.fingerprint, answered: status, minInterval: paceOf(current, outcome) };
+}
+
+/** RFC 6446 §5.1: a 2xx with an Event header may change the rate that the SUBSCRIBE asked for. */
+function paceOf({ minInterval }: Subscription, outcome: InnerOutcome): number {
+  if (minInterval === 0 || outcome.kind !== 'response') return minInterval;
+  const event = outcome.response.header('event');
+  if (event === undefined) return minInterval;
+  const rate = readMaxRate(/;\s*max-rate\s*=\s*([0-9.]+)/i.exec(event)?.[1]);
+  return rate === undefined ? 0 : Math.ceil(1000 / rate);
+}
+
+/** RFC 3261 §8.1.3.1: a transport that fails is a 503, silence a 408. */
+function statusOf(outcome: InnerOutcome): number {
+  if (outcome.kind === 'response') return outcome.status;
+  return outcome.kind === 'timeout' ? NO_ANSWER : UNREACHABLE;
+}
+
+const UNREACHABLE = 503;
+
 function outcomeEvent(outcome: InnerOutcome): DeliveryEvent {
-  return outcome.kind === 'response' ? answerEvent(outcome.response.status) : 'deferred';
+  return outcome.kind === 'response' ? answerEvent(outcome.status) : 'deferred';
 }
 
 const describe = (outcome: InnerOutcome): string =>
-  outcome.kind === 'response' ? String(outcome.response.status) : outcome.kind;
+  outcome.kind === 'response' ? String(outcome.status) : outcome.kind;
 
 /** An hour: who asks for more is asked again then (RFC 3261 §20.33 sets no limit). */
 const RETRY_AFTER_MAX_MS = 3_600_000;

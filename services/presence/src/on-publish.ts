@@ -19,7 +19,7 @@ import type { Reply } from './on-subscribe.ts';
 import type { EventStore } from './ports.ts';
 
 export interface PublishDeps {
-  readonly store: EventStore;
+  readonly store: Pick<EventStore, 'readPublications' | 'commitPublications'>;
   readonly lanes: Lanes;
   readonly admission: Admission;
   readonly packages: PackageRegistry;

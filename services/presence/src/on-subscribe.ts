@@ -1,16 +1,25 @@
-import { assertNever } from '@rollcall/kernel';
+import { assertNever, BoundedMap } from '@rollcall/kernel';
 import type { Clock } from '@rollcall/kernel';
 import {
+  accessOf,
+  ANY_STATE,
   decideSubscribe,
+  entityTag,
+  NO_RULES,
   parseSubscriptionId,
   readSubscribe,
   refusal,
   renderAccepted,
   renderRefusal,
+  renderSuppressed,
+  tellsNothing,
 } from '@rollcall/events';
 import type {
+  Access,
+  ListKind,
   PackageRegistry,
   Refusal,
+  RuleAction,
   StateView,
   StoredSubscription,
   SubscribeDecision,
@@ -19,20 +28,26 @@ import type {
   Subscription,
   SubscriptionId,
   SubscriptionIds,
+  WatcherRules,
 } from '@rollcall/events';
+import type { Aor } from '@rollcall/location';
 import type { SipRequest } from '@rollcall/sip';
 import type { Admission } from './admission.ts';
 import type { PresenceCounters } from './counters.ts';
 import type { Lanes } from './lanes.ts';
+import type { ListWatches } from './list-watches.ts';
 import type { Notifier } from './notifier.ts';
+import type { OnCommand } from './on-command.ts';
 import type { EventStore } from './ports.ts';
 import type { Records } from './records.ts';
-import type { Views } from './views.ts';
+import type { SubscriberViews } from './subscriber-views.ts';
 
 export interface SubscribeDeps {
   readonly store: EventStore;
   readonly records: Records;
-  readonly views: Views;
+  readonly views: SubscriberViews;
+  readonly lists: ListWatches;
+  readonly commands: OnCommand;
   readonly lanes: Lanes;
   readonly notifier: Notifier;
   readonly admission: Admission;
@@ -49,28 +64,50 @@ export type Reply = (message: string) => void;
 
 /** Tries of one compare-and-set before the subscriber is asked to come again. */
 const MAX_TRIES = 5;
+/** Resources whose rules are remembered: a hint, of which the commit says whether it still holds. */
+const KEPT_RULES = 10_000;
 
-type Outcome = Exclude<SubscribeDecision, { kind: 'store' | 'fetch' }> | Fetched | Stored;
+type Outcome =
+  Exclude<SubscribeDecision, { kind: 'store' | 'fetch' | 'suppress' }> | Fetched | Stored | Suppressed;
 interface Fetched {
   readonly kind: 'fetched';
   readonly next: Subscription;
-  readonly view: StateView;
+  readonly view: StateView | undefined;
+  readonly bodiless: boolean;
 }
 interface Stored {
   readonly kind: 'stored';
   readonly stored: StoredSubscription;
   readonly expires: number;
+  /** Undefined: no NOTIFY goes out for it now. */
   readonly view: StateView | undefined;
+  readonly bodiless: boolean;
   readonly created: boolean;
+}
+interface Suppressed {
+  readonly kind: 'suppressed';
+  readonly current: Subscription;
+  readonly expires: number;
+}
+
+/** What is known of a resource before its rules are asked. */
+interface Target {
+  readonly aor: Aor;
+  readonly list: ListKind | undefined;
+  /** Undefined: rules say nothing here; whoever may ask for the package sees it. */
+  readonly watchers: RuleAction | undefined;
+  readonly refusal: Refusal | undefined;
 }
 
 /** SUBSCRIBE (RFC 6665 §4.2.1): read, decide, commit if unchanged, answer, notify. */
 export class OnSubscribe {
+  readonly #rules = new BoundedMap<Aor, WatcherRules>(KEPT_RULES);
+
   constructor(private readonly deps: SubscribeDeps) {}
 
   /** Answers the request. Rejects with `StoreUnavailable`; the caller then answers 503. */
   async handle(request: SipRequest, reply: Reply): Promise<void> {
-    const { admission, ids, packages, store, lanes } = this.deps;
+    const { admission, packages, store, lanes } = this.deps;
     const aliases = admission.aliases();
     const domainAliases = aliases instanceof Promise ? await aliases : aliases;
     const read = readSubscribe(request, { packages, domainAliases });
@@ -79,68 +116,236 @@ export class OnSubscribe {
       return;
     }
     const intent = read.value;
-    const id =
-      intent.dialog === undefined
-        ? ids.idOf(intent, intent.resource === undefined ? 0 : store.shardOf(intent.resource))
-        : parseSubscriptionId(intent.dialog, store.shards);
+    if (intent.dialog === undefined) {
+      const target = await this.#target(intent);
+      const asked = { ...intent, resource: target.aor };
+      if (target.refusal === undefined && (await this.#commanded(request, reply, asked, undefined))) return;
+      const id = this.deps.ids.idOf(asked, store.shardOf(target.aor));
+      await lanes.run(id, async () => {
+        this.#answer(request, reply, asked, await this.#carryOut(asked, id, target));
+      });
+      return;
+    }
+    const id = parseSubscriptionId(intent.dialog, store.shards);
     if (id === undefined) {
       this.#refuse(request, reply, refusal('no-subscription'));
       return;
     }
-    const refused = await this.#admit(intent);
+    if (await this.#commanded(request, reply, intent, id)) return;
     await lanes.run(id, async () => {
-      this.#answer(request, reply, intent, await this.#carryOut(intent, id, refused));
+      this.#answer(request, reply, intent, await this.#carryOut(intent, id, undefined));
     });
   }
 
-  async #admit({
-    dialog,
+  /** Carries out a command in the body, before the NOTIFY that tells of it. True when that was refused, and answered. */
+  async #commanded(
+    request: SipRequest,
+    reply: Reply,
+    intent: SubscribeIntent,
+    id: SubscriptionId | undefined,
+  ): Promise<boolean> {
+    if (intent.package.command === undefined || request.body === '') return false;
+    const { commands, records } = this.deps;
+    const current = id === undefined ? undefined : (await records.read(id))?.subscription;
+    const refused = await commands.handle(request, intent, current);
+    if (refused !== undefined) this.#refuse(request, reply, refused);
+    return refused !== undefined;
+  }
+
+  /** What a SUBSCRIBE outside a dialog is for, and whether the watcher may ask (RFC 6665 §4.2.1.3). */
+  async #target({
     resource,
     watcher,
     package: wanted,
-  }: SubscribeIntent): Promise<Refusal | undefined> {
-    if (dialog !== undefined || resource === undefined) return undefined;
-    return this.deps.admission.subscriber(watcher, resource, wanted);
+    entries,
+    takesLists,
+  }: SubscribeIntent): Promise<Target> {
+    const { admission, store } = this.deps;
+    const none: Target = {
+      aor: resource ?? watcher,
+      list: undefined,
+      watchers: undefined,
+      refusal: NO_RESOURCE,
+    };
+    if (resource === undefined) return none;
+    if (entries !== undefined) {
+      if (!(await admission.isOurs(resource))) return none;
+      return {
+        aor: resource,
+        list: 'adhoc',
+        watchers: undefined,
+        refusal: takesLists ? undefined : NEEDS_LISTS,
+      };
+    }
+    const asked = admission.find(resource);
+    const found = asked instanceof Promise ? await asked : asked;
+    if (found !== undefined) {
+      const { aor, watchers } = found;
+      if (wanted.audience === 'anybody') return { aor, list: undefined, watchers, refusal: undefined };
+      return {
+        aor,
+        list: undefined,
+        watchers: undefined,
+        refusal: await admission.ownerOrGranted(watcher, aor),
+      };
+    }
+    const list = (await admission.isOurs(resource)) ? await store.readList(resource) : undefined;
+    if (list === undefined) return none;
+    const allowed = list.watchers === undefined || list.watchers.includes(watcher);
+    const refused = !allowed ? refusal('not-allowed') : takesLists ? undefined : NEEDS_LISTS;
+    return { aor: resource, list: 'stored', watchers: undefined, refusal: refused };
+  }
+
+  /** The same inside a dialog, where the record names the resource; what does not exist any more is not refreshed. */
+  async #targetOf({ resource, list, package: name }: Subscription): Promise<Target> {
+    const { admission, packages, store } = this.deps;
+    if (list !== undefined) {
+      const gone = list === 'stored' && (await store.readList(resource)) === undefined;
+      return { aor: resource, list, watchers: undefined, refusal: gone ? NO_RESOURCE : undefined };
+    }
+    const asked = admission.find(resource);
+    const found = asked instanceof Promise ? await asked : asked;
+    const ruled = packages.find(name)?.audience === 'anybody';
+    return {
+      aor: resource,
+      list,
+      watchers: ruled ? found?.watchers : undefined,
+      refusal: found === undefined ? NO_RESOURCE : undefined,
+    };
   }
 
   /** Decides on what is remembered, or assumes that there is nothing; a refusal or a repeat rests on the store alone. */
-  async #carryOut(
-    intent: SubscribeIntent,
-    id: SubscriptionId,
-    admission: Refusal | undefined,
-  ): Promise<Outcome> {
-    const { records, clock, policy, views } = this.deps;
+  async #carryOut(intent: SubscribeIntent, id: SubscriptionId, first: Target | undefined): Promise<Outcome> {
+    const { records, clock, policy } = this.deps;
     let known = records.remembered(id);
     let certain = false;
-    if (known === undefined && intent.dialog !== undefined) {
+    if (known === undefined && first === undefined) {
       known = await records.read(id);
       certain = true;
     }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const decision = decideSubscribe({ intent, id, admission }, known?.subscription, policy, clock.now());
-      if (decision.kind === 'fetch') {
-        const { next } = decision;
-        return { kind: 'fetched', next, view: await views.read(next.resource, intent.package) };
-      }
-      if (decision.kind !== 'store') {
-        if (certain || admission !== undefined) return decision;
-        known = await records.read(id);
+      const current = known?.subscription;
+      const target = first ?? (current === undefined ? undefined : await this.#targetOf(current));
+      const rules = this.#rulesOf(target, intent.watcher);
+      const access = this.#accessOf(target, intent.watcher, rules);
+      const unchanged = await this.#holds(intent, id, current, target, access);
+      const decision = decideSubscribe(
+        { intent, id, admission: target?.refusal, access, list: target?.list, unchanged },
+        current,
+        policy,
+        clock.now(),
+      );
+      // In the dialog a resource that is gone ends the subscription, by its owner's change or at its expiry.
+      if (
+        first === undefined &&
+        target?.refusal !== undefined &&
+        decision.kind === 'store' &&
+        decision.expires > 0
+      )
+        return { kind: 'refuse', refusal: target.refusal };
+      if (decision.kind === 'refuse' || decision.kind === 'repeat') {
+        const sure = certain && (rules === undefined || (await this.#areRules(target, rules)));
+        if (sure || first?.refusal !== undefined) return decision;
+        if (!certain) known = await records.read(id);
         certain = true;
         continue;
       }
-      const [written, view] = await Promise.all([
-        records.write(id, known, decision.next),
-        // Asked for in the same turn, so that it is read right after the write, in one round trip.
-        decision.notify ? views.read(decision.next.resource, intent.package) : undefined,
-      ]);
-      if (written.kind === 'written' && written.stored !== undefined) {
-        const created = known === undefined;
-        return { kind: 'stored', stored: written.stored, expires: decision.expires, view, created };
+      if (decision.kind === 'fetch') {
+        if (rules !== undefined && !(await this.#areRules(target, rules))) continue;
+        return this.#fetched(intent, decision.next, unchanged);
       }
-      known = written.stored;
+      const outcome = await this.#write(intent, id, known, decision, rules, unchanged);
+      if (outcome.kind === 'done') return outcome.outcome;
+      if (outcome.kind === 'conflict') known = outcome.stored;
+      else if (target !== undefined) this.#keepRules(target.aor, outcome.rules);
       certain = true;
     }
     return { kind: 'refuse', refusal: refusal('contended') };
+  }
+
+  async #write(
+    intent: SubscribeIntent,
+    id: SubscriptionId,
+    known: StoredSubscription | undefined,
+    decision: Extract<SubscribeDecision, { kind: 'store' | 'suppress' }>,
+    rules: WatcherRules | undefined,
+    unchanged: boolean,
+  ): Promise<
+    | { readonly kind: 'done'; readonly outcome: Outcome }
+    | { readonly kind: 'conflict'; readonly stored: StoredSubscription | undefined }
+    | { readonly kind: 'rules'; readonly rules: WatcherRules }
+  > {
+    const { records, views, lists } = this.deps;
+    const { next, expires } = decision;
+    const suppress = decision.kind === 'suppress';
+    if (next === undefined) {
+      const written = await records.write(id, known, undefined);
+      if (written.kind === 'conflict' || known === undefined)
+        return { kind: 'conflict', stored: written.stored };
+      return { kind: 'done', outcome: { kind: 'suppressed', current: known.subscription, expires: 0 } };
+    }
+    // Watched before it is read, so that no change is missed in between.
+    if (next.list !== undefined) await lists.watch(next, intent.entries);
+    const notify = !suppress && decision.notify;
+    const sources = notify && next.list === undefined && !tellsNothing(next) ? intent.package.sources : [];
+    const written = await records.subscribe({ id, known, next }, rules?.version, sources);
+    if (written.kind !== 'written' || written.stored === undefined)
+      return written.kind === 'rules' ? written : { kind: 'conflict', stored: written.stored };
+    const stored = written.stored;
+    if (suppress) return { kind: 'done', outcome: { kind: 'suppressed', current: next, expires } };
+    const view = notify ? (views.ofState(next, written.state) ?? (await views.readFor(next))) : undefined;
+    return {
+      kind: 'done',
+      outcome: { kind: 'stored', stored, expires, view, bodiless: unchanged, created: known === undefined },
+    };
+  }
+
+  async #fetched(intent: SubscribeIntent, next: Subscription, bodiless: boolean): Promise<Fetched> {
+    const { views, lists } = this.deps;
+    // The list is needed for as long as it takes to read it.
+    if (next.list === 'adhoc') await lists.watch(next, intent.entries, 'once');
+    return { kind: 'fetched', next, view: await views.readFor(next), bodiless };
+  }
+
+  /** RFC 5839 §6.2: the condition of a SUBSCRIBE holds when the state that it would be told has this entity-tag. */
+  async #holds(
+    { ifMatch, accept, dialog, package: wanted, watcher }: SubscribeIntent,
+    id: SubscriptionId,
+    current: Subscription | undefined,
+    target: Target | undefined,
+    access: Access | 'blocked',
+  ): Promise<boolean> {
+    if (ifMatch === undefined || target === undefined || access === 'blocked' || access === 'pending')
+      return false;
+    if (ifMatch === ANY_STATE) return true;
+    if (dialog !== undefined && current === undefined) return false;
+    const looker = { id, resource: target.aor, package: wanted.name, access, watcher, list: target.list };
+    const view = await this.deps.views.readFor(looker);
+    return view !== undefined && entityTag({ accept }, view) === ifMatch;
+  }
+
+  /** Rules that the decision rests on; undefined where none are asked. */
+  #rulesOf(target: Target | undefined, watcher: Aor): WatcherRules | undefined {
+    if (target?.watchers === undefined || watcher === target.aor) return undefined;
+    return this.#rules.get(target.aor) ?? NO_RULES;
+  }
+
+  #accessOf(target: Target | undefined, watcher: Aor, rules: WatcherRules | undefined): Access | 'blocked' {
+    if (target?.watchers === undefined || rules === undefined) return 'active';
+    return accessOf(target.aor, watcher, rules, target.watchers);
+  }
+
+  /** Reads the rules; true when they are these. */
+  async #areRules(target: Target | undefined, rules: WatcherRules): Promise<boolean> {
+    if (target === undefined) return true;
+    const read = await this.deps.store.readRules(target.aor);
+    this.#keepRules(target.aor, read);
+    return read.version === rules.version;
+  }
+
+  #keepRules(resource: Aor, rules: WatcherRules): void {
+    if (rules.version === 0) this.#rules.delete(resource);
+    else this.#rules.set(resource, rules);
   }
 
   #answer(request: SipRequest, reply: Reply, intent: SubscribeIntent, outcome: Outcome): void {
@@ -150,12 +355,17 @@ export class OnSubscribe {
       case 'stored':
         reply(renderAccepted(request, outcome.stored.subscription, outcome.expires));
         counters.changed(event, outcome.created ? 'created' : outcome.expires === 0 ? 'ended' : 'refreshed');
-        if (outcome.view !== undefined) notifier.send(outcome.stored, outcome.view);
+        if (outcome.view !== undefined)
+          notifier.send(outcome.stored, outcome.view, undefined, outcome.bodiless);
+        return;
+      case 'suppressed':
+        reply(renderSuppressed(request, outcome.current, outcome.expires));
+        counters.changed(event, outcome.expires === 0 ? 'ended' : 'refreshed');
         return;
       case 'fetched':
         reply(renderAccepted(request, outcome.next, 0));
         counters.changed(event, 'fetched');
-        notifier.sendFetched(outcome.next, outcome.view);
+        if (outcome.view !== undefined) notifier.sendFetched(outcome.next, outcome.view, outcome.bodiless);
         return;
       case 'repeat':
         reply(renderAccepted(request, outcome.current, outcome.expires));
@@ -174,3 +384,7 @@ export class OnSubscribe {
     reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()));
   }
 }
+
+const NO_RESOURCE = refusal('no-such-resource');
+/** RFC 4662 §4.1: what a list is cannot be told without the extension. */
+const NEEDS_LISTS = refusal('extension-required', 'Require: eventlist\r\n');

@@ -6,10 +6,13 @@ import type { ShardWorker } from './shard-worker.ts';
 export const POLL_MS = 1_000;
 /** The shards are looked at in so many groups, one after the other. */
 const GROUPS = 4;
+/** How long the store may not know that a NOTIFY has arrived: far shorter than a claim. */
+const SETTLE_MS = 50;
 
 /** Rings the worker: at the bell at once, and at every shard once a second. Idle, that is one small script a shard. */
 export class Poller {
   #timer: NodeJS.Timeout | undefined;
+  #settling: NodeJS.Timeout | undefined;
   #stopBell: (() => void) | undefined;
   #turn = 0;
 
@@ -26,10 +29,12 @@ export class Poller {
     this.#timer = setInterval(() => {
       this.#tick();
     }, POLL_MS / GROUPS);
+    this.#settling = setInterval(() => void this.notifier.settleLate(), SETTLE_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#settling);
     this.#stopBell?.();
     this.worker.stop();
   }

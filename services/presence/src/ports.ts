@@ -1,14 +1,22 @@
 import type {
   Publications,
+  ResourceLists,
   ResourceStates,
   SubscriptionReader,
   SubscriptionWriter,
+  WatcherRuleStore,
   WorkQueue,
 } from '@rollcall/events';
 import type { SipResponse } from '@rollcall/sip';
 
 /** All that this service wants of the store of events. */
-export type EventStore = SubscriptionReader & SubscriptionWriter & WorkQueue & ResourceStates & Publications;
+export type EventStore = SubscriptionReader &
+  SubscriptionWriter &
+  WorkQueue &
+  ResourceStates &
+  Publications &
+  Pick<WatcherRuleStore, 'readRules'> &
+  Pick<ResourceLists, 'readList' | 'readAdhoc' | 'keepAdhoc'>;
 
 export interface Peer {
   readonly host: string;
@@ -17,7 +25,7 @@ export interface Peer {
 
 /** What became of a request to an edge. */
 export type InnerOutcome =
-  | { readonly kind: 'response'; readonly response: SipResponse }
+  | { readonly kind: 'response'; readonly status: number; readonly response: SipResponse }
   | { readonly kind: 'unavailable' }
   | { readonly kind: 'timeout' };
 

@@ -1,6 +1,16 @@
 import { BoundedMap } from '@rollcall/kernel';
 import { watcherChange } from '@rollcall/events';
-import type { StoredSubscription, Subscription, SubscriptionId } from '@rollcall/events';
+import type {
+  ResourceState,
+  StateSource,
+  StoredSubscription,
+  Subscription,
+  SubscriptionCommit,
+  SubscriptionId,
+  SubscriptionOutcome,
+  TellDuty,
+  WatcherRules,
+} from '@rollcall/events';
 import type { PresenceCounters } from './counters.ts';
 import type { EventStore } from './ports.ts';
 
@@ -12,13 +22,39 @@ export type Written =
   | { readonly kind: 'written'; readonly stored: StoredSubscription | undefined }
   | { readonly kind: 'conflict'; readonly stored: StoredSubscription | undefined };
 
+/** The same for a SUBSCRIBE, with the state right after it. */
+export type Subscribed =
+  | {
+      readonly kind: 'written';
+      readonly stored: StoredSubscription | undefined;
+      readonly state: ResourceState;
+    }
+  | { readonly kind: 'conflict'; readonly stored: StoredSubscription | undefined }
+  | { readonly kind: 'rules'; readonly rules: WatcherRules };
+
+/** A record and what it is to become; `next` undefined removes it. */
+export interface Change {
+  readonly id: SubscriptionId;
+  readonly known: StoredSubscription | undefined;
+  readonly next: Subscription | undefined;
+}
+
+interface Seen {
+  readonly stored: StoredSubscription;
+  /** Counts what has been learnt: tells whether this was known at an earlier moment. */
+  readonly learnt: number;
+}
+
 /**
  * Subscription records with a memory for those that were seen last, so that the common step costs one round trip: it is
  * decided on the remembered record, and a conflict brings the true one. What is decided without a write must not rest on
  * memory: it is read first.
  */
 export class Records {
-  readonly #seen = new BoundedMap<SubscriptionId, StoredSubscription>(KEPT);
+  readonly #seen = new BoundedMap<SubscriptionId, Seen>(KEPT);
+  /** Records that are ahead of the store, by the version that they have there: written with the next step, or soon. */
+  readonly #ahead = new Map<SubscriptionId, StoredSubscription>();
+  #learnt = 0;
 
   constructor(
     private readonly store: EventStore,
@@ -29,8 +65,27 @@ export class Records {
     return { size: this.#seen.size, limit: this.#seen.limit };
   }
 
-  remembered(id: SubscriptionId): StoredSubscription | undefined {
-    return this.#seen.get(id);
+  /** How much has been learnt so far, for `remembered`. */
+  get learnt(): number {
+    return this.#learnt;
+  }
+
+  /** What is known of a record; with `by` only what was known at that moment. */
+  remembered(id: SubscriptionId, by = Infinity): StoredSubscription | undefined {
+    const seen = this.#seen.get(id);
+    if (seen === undefined) return this.#ahead.get(id);
+    if (seen.learnt > by) return undefined;
+    return this.#ahead.get(id) ?? seen.stored;
+  }
+
+  /** The record that is ahead of the store, if there is one. */
+  ahead(id: SubscriptionId): StoredSubscription | undefined {
+    return this.#ahead.get(id);
+  }
+
+  /** Goes ahead of the store, whose record has this version. Whoever calls writes it in time. */
+  goAhead(stored: StoredSubscription): void {
+    this.#ahead.set(stored.subscription.id, stored);
   }
 
   async read(id: SubscriptionId): Promise<StoredSubscription | undefined> {
@@ -39,8 +94,7 @@ export class Records {
 
   async readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]> {
     const all = await this.store.readMany(ids);
-    ids.forEach((id, n) => this.#note(id, all[n]));
-    return all;
+    return ids.map((id, n) => this.#note(id, all[n]));
   }
 
   /** Replaces `known` (undefined: there is none) by `next` (undefined: removes it). */
@@ -49,22 +103,77 @@ export class Records {
     known: StoredSubscription | undefined,
     next: Subscription | undefined,
   ): Promise<Written> {
-    const resource = next?.resource ?? known?.subscription.resource;
-    if (resource === undefined) return { kind: 'written', stored: undefined };
-    const expectedVersion = known?.version ?? 0;
-    const watching = watcherChange(known?.subscription, next);
-    const outcome = await this.store.commit({ id, resource, expectedVersion, next, watching });
+    const commit = commitOf({ id, known, next });
+    if (commit === undefined) return { kind: 'written', stored: undefined };
+    return this.#settled({ id, known, next }, await this.store.commit(commit));
+  }
+
+  /** The same for many at once; the duty is done when none conflicts. */
+  async writeMany(changes: readonly Change[], duty?: TellDuty): Promise<readonly Written[]> {
+    const commits = changes.flatMap((change) => commitOf(change) ?? []);
+    if (commits.length !== changes.length) throw new RangeError('a change of nothing to nothing');
+    const outcomes = await this.store.settle(commits, duty);
+    return changes.map((change, n) => {
+      const outcome = outcomes[n];
+      if (outcome === undefined) throw new RangeError('no outcome of a commit');
+      return this.#settled(change, outcome);
+    });
+  }
+
+  /** Writes what a SUBSCRIBE asks for, if the rules are those of this version, and reads the state. */
+  async subscribe(
+    { id, known, next }: Change & { readonly next: Subscription },
+    rules: number | undefined,
+    sources: readonly StateSource[],
+  ): Promise<Subscribed> {
+    const commit = commitOf({ id, known, next });
+    if (commit === undefined) throw new RangeError('a SUBSCRIBE for nothing');
+    const outcome = await this.store.subscribe({ ...commit, rules, sources });
+    if (outcome.kind === 'rules') return outcome;
+    const written = this.#settled({ id, known, next }, outcome);
+    return outcome.kind === 'committed'
+      ? { ...written, kind: 'written', state: outcome.state }
+      : { ...written, kind: 'conflict' };
+  }
+
+  #settled({ id, known, next }: Change, outcome: SubscriptionOutcome): Written {
+    // Written with this step, or overtaken by what another replica wrote.
+    this.#ahead.delete(id);
     if (outcome.kind === 'conflict') {
       this.counters.conflicts += 1;
       return { kind: 'conflict', stored: this.#note(id, outcome.current) };
     }
+    this.#index(known?.subscription, next);
     const stored = next === undefined ? undefined : { version: outcome.version, subscription: next };
     return { kind: 'written', stored: this.#note(id, stored) };
   }
 
-  #note(id: SubscriptionId, stored: StoredSubscription | undefined): StoredSubscription | undefined {
-    if (stored === undefined) this.#seen.delete(id);
-    else this.#seen.set(id, stored);
-    return stored;
+  /**
+   * What a watcher subscribes to, beside its own resources, is listed for operators. Not waited for: a name too many is
+   * found out when it is read, and the next refresh adds one that is missing.
+   */
+  #index(before: Subscription | undefined, after: Subscription | undefined): void {
+    const either = after ?? before;
+    if (either === undefined || either.watcher === either.resource) return;
+    if (before !== undefined && after !== undefined && before.expiresAt === after.expiresAt) return;
+    this.store.index(either.watcher, either.id, after?.expiresAt).catch(() => undefined);
   }
+
+  #note(id: SubscriptionId, stored: StoredSubscription | undefined): StoredSubscription | undefined {
+    this.#learnt += 1;
+    if (stored === undefined) {
+      this.#seen.delete(id);
+      return undefined;
+    }
+    this.#seen.set(id, { stored, learnt: this.#learnt });
+    const ahead = this.#ahead.get(id);
+    return ahead?.version === stored.version ? ahead : stored;
+  }
+}
+
+function commitOf({ id, known, next }: Change): SubscriptionCommit | undefined {
+  const resource = next?.resource ?? known?.subscription.resource;
+  if (resource === undefined) return undefined;
+  const watching = watcherChange(known?.subscription, next);
+  return { id, resource, expectedVersion: known?.version ?? 0, next, watching };
 }

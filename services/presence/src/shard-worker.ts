@@ -1,34 +1,26 @@
-import { deliver, dueEvent, watchedPackage } from '@rollcall/events';
-import type {
-  DeliveryPolicy,
-  DirtyEntry,
-  EventPackage,
-  PackageRegistry,
-  ResourceChange,
-  ShardWork,
-  StateSource,
-  StateView,
-  Subscription,
-  SubscriptionId,
-  WatcherChange,
-} from '@rollcall/events';
-import type { Clock, EpochMs } from '@rollcall/kernel';
+import { deliver, dueEvent } from '@rollcall/events';
+import type { DeliveryPolicy, PublicationCommit, ShardWork, SubscriptionId, Telling } from '@rollcall/events';
+import type { Clock } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
 import type { Aor } from '@rollcall/location';
 import type { PresenceCounters } from './counters.ts';
+import { FanOuts } from './fan-outs.ts';
 import type { Lanes } from './lanes.ts';
 import type { Notifier } from './notifier.ts';
 import type { EventStore, PresenceLog } from './ports.ts';
 import type { Records } from './records.ts';
-import type { Views } from './views.ts';
+import { byResource, newWork, untoldWork } from './resource-work.ts';
+import type { ResourceWork } from './resource-work.ts';
+import type { SubscriberViews } from './subscriber-views.ts';
+import type { Teller } from './teller.ts';
 
 export interface WorkerDeps {
   readonly store: EventStore;
   readonly records: Records;
-  readonly views: Views;
+  readonly views: SubscriberViews;
   readonly lanes: Lanes;
   readonly notifier: Notifier;
-  readonly packages: PackageRegistry;
+  readonly teller: Teller;
   readonly clock: Clock;
   readonly policy: DeliveryPolicy;
   readonly counters: PresenceCounters;
@@ -39,22 +31,9 @@ export interface WorkerDeps {
 
 /** Most entries taken at one time from a shard. */
 const BATCH = 64;
-/** Watchers of one resource that are told at one time. */
-const PAGE = 256;
+/** Resources told at one time; more are left to the other replicas, and in the stream. */
+const MAX_FAN_OUTS = 1_024;
 const MAX_TRIES = 5;
-
-/** What happened to one resource, put together from several entries. */
-interface ResourceWork {
-  readonly resource: Aor;
-  readonly sources: Set<StateSource>;
-  readonly changes: ResourceChange[];
-  /** Packages whose publications changed; undefined: any may have. */
-  packages: Set<string> | undefined;
-  readonly watching: WatcherChange[];
-  /** Entries of bindings among them. */
-  commits: number;
-  trace: string | undefined;
-}
 
 /** Does what the shards have to do: tells watchers of changes, ends what has expired, takes over what was left. */
 export class ShardWorker {
@@ -63,12 +42,15 @@ export class ShardWorker {
   readonly #again = new Map<number, boolean>();
   /** Entries that are done, by shard: taken out of the stream in one go, well before their lease ends. */
   readonly #finished = new Map<number, string[]>();
+  readonly #fanOuts: FanOuts;
   #stopped = false;
 
-  constructor(private readonly deps: WorkerDeps) {}
+  constructor(private readonly deps: WorkerDeps) {
+    this.#fanOuts = new FanOuts((work) => this.#tell(work));
+  }
 
   get busy(): number {
-    return this.#draining.size;
+    return this.#draining.size + this.#fanOuts.size;
   }
 
   /** Takes no more work; what is under way ends. */
@@ -85,21 +67,50 @@ export class ShardWorker {
     }
     this.#draining.add(shard);
     let fresh = onlyNew;
+    const started: Promise<void>[] = [];
     try {
       do {
         fresh = this.#again.get(shard) ?? fresh;
         this.#again.delete(shard);
         const work = await this.deps.store.take(shard, BATCH, fresh);
-        await this.#carryOut(shard, work);
+        started.push(this.#start(shard, work));
         if (work.dirty.length === BATCH || work.due.length === BATCH) this.#again.set(shard, fresh);
-      } while (this.#again.has(shard) && !this.#isStopped());
+      } while (this.#again.has(shard) && !this.#isStopped() && this.#fanOuts.size < MAX_FAN_OUTS);
     } catch (error) {
-      // That the store is away is told once, by who watches it.
-      if (!(error instanceof StoreUnavailable))
-        this.deps.log.warn({ err: error, shard }, 'work of a shard failed');
+      this.#failed(shard, error);
     } finally {
+      // A long fan-out keeps nobody from taking what else there is in the shard.
       this.#draining.delete(shard);
     }
+    await Promise.all(started);
+  }
+
+  /** A resource has changed, and it fell to us to tell its watchers. Never rejects; what fails another replica does. */
+  async tell(
+    { resource, packages, publications, trace }: PublicationCommit,
+    version: number,
+    { duty, watchers, location }: Telling,
+    learnt: number,
+  ): Promise<void> {
+    const work = newWork(resource);
+    work.sources.add('publications');
+    work.packages = packages === undefined ? undefined : new Set(packages);
+    work.trace = trace;
+    work.duties.push(duty);
+    const state = { resource, location, publications: { version, publications } };
+    work.known = { watchers, state, learnt };
+    await this.#fanOuts.add(work).catch((error: unknown) => {
+      this.#failed(this.deps.store.shardOf(resource), error);
+    });
+  }
+
+  /** The policy of a user may be another, or there is no such user any more. Never rejects. */
+  async reconsider(resource: Aor): Promise<void> {
+    const work = newWork(resource);
+    work.sources.add('rules');
+    await this.#fanOuts.add(work).catch((error: unknown) => {
+      this.#failed(this.deps.store.shardOf(resource), error);
+    });
   }
 
   /** Takes what is done out of the streams. Never rejects: what stays is seen again and found to be told. */
@@ -113,121 +124,41 @@ export class ShardWorker {
     return this.#stopped;
   }
 
-  async #carryOut(shard: number, work: ShardWork): Promise<void> {
-    const told = this.#tellAll(shard, work.dirty);
-    const due = work.due.map((id) => this.deps.lanes.run(id, () => this.#due(id)));
-    const lapsed = work.lapsed.map((resource) => this.deps.lanes.run(resource, () => this.#lapsed(resource)));
-    const ends = await Promise.allSettled([told, ...due, ...lapsed]);
+  #failed(shard: number, error: unknown): void {
+    // That the store is away is told once, by who watches it.
+    if (!(error instanceof StoreUnavailable))
+      this.deps.log.warn({ err: error, shard }, 'work of a shard failed');
+  }
+
+  /** Never rejects. */
+  async #start(shard: number, { dirty, due, untold, lapsed }: ShardWork): Promise<void> {
+    const { lanes, counters } = this.deps;
+    counters.dirtyEntries += dirty.length;
+    const parts = [
+      ...byResource(dirty).map((work) => this.#fanOuts.add(work)),
+      ...untold.map((duty) => this.#fanOuts.add(untoldWork(duty))),
+      ...due.map((id) => lanes.run(id, () => this.#due(id))),
+      ...lapsed.map((resource) => lanes.run(resource, () => this.#lapsed(resource))),
+    ];
+    const ends = await Promise.allSettled(parts);
     const failed = ends.find((end) => end.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    if (failed !== undefined) this.#failed(shard, failed.reason);
   }
 
   /** Entries are finished only when every watcher is told or has it in its record that it is owed. */
-  async #tellAll(shard: number, entries: readonly DirtyEntry[]): Promise<void> {
-    if (entries.length === 0) return;
-    this.deps.counters.dirtyEntries += entries.length;
-    const works = byResource(entries);
-    const done = new Set<Aor>();
-    const ends = await Promise.allSettled(
-      works.map(async (work) => {
-        await this.deps.traced(work.trace, work.resource, () => this.#tell(work));
-        done.add(work.resource);
-      }),
-    );
-    const finished = this.#finished.get(shard) ?? [];
-    for (const { resource, cursor } of entries) if (done.has(resource)) finished.push(cursor);
-    if (finished.length > 0) this.#finished.set(shard, finished);
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
   async #tell(work: ResourceWork): Promise<void> {
-    const { store } = this.deps;
-    const ids = await store.watchers(work.resource);
-    for (let start = 0; start < ids.length; start += PAGE) {
-      await this.#tellPage(work, ids.slice(start, start + PAGE));
-    }
-  }
-
-  /** Records that are remembered need not be read: a claim on an old one conflicts and brings the true one. */
-  async #tellPage(work: ResourceWork, ids: readonly SubscriptionId[]): Promise<void> {
-    const { records, lanes } = this.deps;
-    const unknown = ids.filter((id) => records.remembered(id) === undefined);
-    const read = unknown.length === 0 ? [] : await records.readMany(unknown);
-    const gone = unknown.filter((_, n) => read[n] === undefined);
-    const views = new Map<string, Promise<StateView>>();
-    await Promise.all(
-      ids.map(async (id) => {
-        if (gone.includes(id)) await this.#forget(work.resource, id);
-        else await lanes.run(id, () => this.#tellOne(id, work, views));
-      }),
-    );
-  }
-
-  /**
-   * Claims, or leaves word with the one in flight. The state is read after the record: what a record says was sent is then
-   * never newer than what is sent now, and the compare-and-set of the claim sees to it that nobody came between. That there
-   * is nothing to tell is believed only of a record that was read for it.
-   */
-  async #tellOne(
-    id: SubscriptionId,
-    work: ResourceWork,
-    views: Map<string, Promise<StateView>>,
-  ): Promise<void> {
-    const { records, clock, policy, notifier } = this.deps;
-    let known = records.remembered(id) ?? (await records.read(id));
-    let certain = false;
-    let shared: Map<string, Promise<StateView>> = views;
-    for (let tries = 0; known !== undefined && tries < MAX_TRIES; tries += 1) {
-      const current = known.subscription;
-      const view = await this.#viewOf(current.package, work, shared);
-      if (view === undefined) return;
-      const step = mayBeTold(current, view, clock.now())
-        ? deliver(current, 'changed', clock.now(), policy)
-        : undefined;
-      if (step?.next === undefined || step.next === current) {
-        if (certain) return;
-        known = await records.read(id);
-      } else {
-        const claims = step.effect === 'send';
-        const next = claims ? { ...step.next, sent: view.fingerprint } : step.next;
-        const written = await records.write(id, known, next);
-        if (written.kind === 'written') {
-          // What changed is news only to who got the last document.
-          const { commits, changes, watching } = work;
-          const news = current.sent === '' ? undefined : { after: current.sent, commits, changes, watching };
-          if (claims && written.stored !== undefined) notifier.send(written.stored, view, news);
-          return;
-        }
-        known = written.stored;
-      }
-      certain = true;
-      shared = new Map();
-    }
-    if (known !== undefined) throw new Error(`subscription ${id} is too contended`);
-  }
-
-  /** The state through a package's eyes, read once for all subscriptions of a page; undefined when the change is none to it. */
-  async #viewOf(
-    name: string,
-    work: ResourceWork,
-    shared: Map<string, Promise<StateView>>,
-  ): Promise<StateView | undefined> {
-    const found = this.deps.packages.find(name);
-    if (found === undefined || !concerns(work, found)) return undefined;
-    let view = shared.get(name);
-    if (view === undefined) shared.set(name, (view = this.deps.views.read(work.resource, found)));
-    return view;
-  }
-
-  /** The set of watchers still names a subscription whose record is gone. */
-  async #forget(resource: Aor, id: SubscriptionId): Promise<void> {
-    await this.deps.store.commit({ id, resource, expectedVersion: 0, next: undefined });
+    const { store, teller } = this.deps;
+    await this.deps.traced(work.trace, work.resource, () => teller.tell(work));
+    if (work.cursors.length === 0) return;
+    const shard = store.shardOf(work.resource);
+    const finished = this.#finished.get(shard);
+    if (finished === undefined) this.#finished.set(shard, [...work.cursors]);
+    else finished.push(...work.cursors);
   }
 
   /** Expired, or waited long enough, or claimed by a replica that did not come back. */
   async #due(id: SubscriptionId): Promise<void> {
-    const { records, store, clock, policy, counters, notifier, views } = this.deps;
+    const { records, store, clock, policy, counters, notifier, views, teller } = this.deps;
     let known = await records.read(id);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const event = known === undefined ? undefined : dueEvent(known.subscription, clock.now());
@@ -236,17 +167,22 @@ export class ShardWorker {
         return;
       }
       const current = known.subscription;
-      const step = deliver(current, event, clock.now(), policy);
+      // Only of one that waited for nothing but its pause is it known what it was told last.
+      const paused = event === 'due' && current.sent !== '' ? await views.readFor(current) : undefined;
+      const moved = paused?.fingerprint === current.sent ? 'unchanged' : event;
+      const step = deliver(current, moved, clock.now(), policy);
       const sends = step.effect === 'send' || step.effect === 'sendFinal';
       const [written, view] = await Promise.all([
         records.write(id, known, step.next),
-        sends ? views.readFor(current) : undefined,
+        sends ? (paused ?? views.readFor(current)) : undefined,
       ]);
       known = written.stored;
       if (written.kind === 'conflict') continue;
       if (event === 'expired') counters.changed(current.package, 'expired');
       if (event === 'lapsed') counters.takenOver += 1;
-      if (sends && known !== undefined && view !== undefined) notifier.send(known, view);
+      const news = paused === undefined ? undefined : { after: current.sent, commits: 0, changes: [] };
+      if (sends && known !== undefined && view !== undefined) notifier.send(known, view, news);
+      if (step.effect === 'sendFinal') await teller.unwatch(current);
       return;
     }
   }
@@ -270,55 +206,4 @@ export class ShardWorker {
       ],
     });
   }
-}
-
-/** False when the subscriber has this state, or is being sent it, or the subscription is over. */
-function mayBeTold(current: Subscription, view: StateView, now: EpochMs): boolean {
-  if (current.sent === view.fingerprint) return false;
-  return current.delivery !== 'settled' || current.expiresAt > now;
-}
-
-function concerns(
-  work: ResourceWork,
-  { name, sources, unmovedBy }: Pick<EventPackage, 'name' | 'sources' | 'unmovedBy'>,
-): boolean {
-  return sources.some((source) => {
-    if (!work.sources.has(source)) return false;
-    if (source === 'publications') return work.packages?.has(name) ?? true;
-    if (source === 'watchers') return work.watching.some((one) => one.package === watchedPackage(name));
-    return (
-      source !== 'location' ||
-      work.changes.length === 0 ||
-      work.changes.some(({ kind }) => !unmovedBy.has(kind))
-    );
-  });
-}
-
-function byResource(entries: readonly DirtyEntry[]): ResourceWork[] {
-  const works = new Map<Aor, ResourceWork>();
-  for (const { resource, source, changes, packages, watching, trace } of entries) {
-    let work = works.get(resource);
-    if (work === undefined) {
-      work = {
-        resource,
-        sources: new Set(),
-        changes: [],
-        packages: new Set(),
-        watching: [],
-        commits: 0,
-        trace,
-      };
-      works.set(resource, work);
-    }
-    work.sources.add(source);
-    if (source === 'location') work.commits += 1;
-    work.changes.push(...changes);
-    if (watching !== undefined) work.watching.push(watching);
-    if (source === 'publications') {
-      if (packages === undefined) work.packages = undefined;
-      for (const name of packages ?? []) work.packages?.add(name);
-    }
-    work.trace ??= trace;
-  }
-  return [...works.values()];
 }

@@ -36,6 +36,15 @@ export function sampleSubscription(
     failures: 0,
     sent: '',
     documents: 0,
+    access: 'active',
+    reason: 'timeout',
+    retryAfter: 0,
+    createdAt: now,
+    minInterval: 0,
+    notifiedAt: now,
+    answered: 0,
+    quenched: false,
+    list: undefined,
     ...change,
   };
 }

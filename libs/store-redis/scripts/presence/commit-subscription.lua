@@ -1,26 +1,36 @@
 #!lua
--- Compare-and-set of one subscription with the sets that name it.
--- Durable: a 200 to SUBSCRIBE rests on it.
+-- Compare-and-set of one subscription for a SUBSCRIBE, with the sets that name it, and the state that its NOTIFY tells.
+-- Durable: the 200 to a SUBSCRIBE rests on it.
 --
 -- KEYS 1 record   string: format and version (10 octets), expiry in ms (8, base 36), due in ms (8, base 36), the rest; see src/presence
---      2 watchers zset of the resource: subscription id by expiry; its existence makes location commits tell presence
+--      2 watchers zset of the resource, all scores 0, so that it is in the order of the ids; its existence makes commits tell presence
 --      3 due      zset of the shard: subscription id by the moment when somebody has to look at it
 --      4 winfo    string of the resource: exists while somebody may watch its watchers
 --      5 dirty    stream of the shard; fields r = AoR, p = watchers, k = the change
+--      6 rules    string: who may watch the resource; the first 10 octets are its version
+--      7, 8, 9    what is read of the resource's state
 -- ARGV 1 subscription id
 --      2 expected format and version, empty when no record is expected
 --      3 the new record, empty to delete it
 --      4 PXAT in ms: last moment of use plus grace
 --      5 `1` when it is a subscription to watcher information
 --      6 what watcher information has to tell of it, empty for nothing
---      7 AoR, 8 number of the shard, 9 most entries in dirty: only where 6 is not empty
--- Reply `committed`, or { `conflict`, record or empty }; nothing is changed by a conflict.
+--      7 AoR, 8 number of the shard, 9 most entries in dirty
+--     10 version of the rules that the decision rests on, empty for none; `-` when it rests on no rules
+--     11 how many of keys 7, 8, 9 are read
+-- Reply { `committed`, values }, { `conflict`, record or empty } or { `rules`, rules or empty }; only the first has changed anything.
 local record, watchers, due = KEYS[1], KEYS[2], KEYS[3]
 local id, expected, value, lives_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local current = redis.call('GET', record)
 if (current and current:sub(1, 10) or '') ~= expected then
   return { 'conflict', current or '' }
+end
+if ARGV[10] ~= '-' then
+  local rules = redis.call('GET', KEYS[6]) or ''
+  if rules:sub(1, 10) ~= ARGV[10] then
+    return { 'rules', rules }
+  end
 end
 
 if ARGV[6] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then
@@ -29,20 +39,20 @@ if ARGV[6] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then
 end
 
 if value == '' then
-  if current then
-    redis.call('DEL', record)
-  end
+  redis.call('DEL', record)
   redis.call('ZREM', watchers, id)
   redis.call('ZREM', due, id)
-  return 'committed'
+  return { 'committed', {} }
 end
 
 redis.call('SET', record, value, 'PXAT', lives_until)
 if ARGV[5] == '1' and redis.call('PEXPIRETIME', KEYS[4]) < tonumber(lives_until) then
   redis.call('SET', KEYS[4], '1', 'PXAT', lives_until)
 end
+if not current then
+  redis.call('ZADD', watchers, 0, id)
+end
 if not current or value:sub(11, 18) ~= current:sub(11, 18) then
-  redis.call('ZADD', watchers, tonumber(value:sub(11, 18), 36), id)
   if redis.call('PEXPIRETIME', watchers) < tonumber(lives_until) then
     redis.call('PEXPIREAT', watchers, lives_until)
   end
@@ -50,4 +60,9 @@ end
 if not current or value:sub(19, 26) ~= current:sub(19, 26) then
   redis.call('ZADD', due, tonumber(value:sub(19, 26), 36), id)
 end
-return 'committed'
+
+local sources, values = { KEYS[7], KEYS[8], KEYS[9] }, {}
+for n = 1, tonumber(ARGV[11]) do
+  values[n] = redis.call('GET', sources[n]) or ''
+end
+return { 'committed', values }

@@ -1,23 +1,33 @@
-import { assertNever } from '@rollcall/kernel';
-import { dueAt, shardOfId, watchedPackage, WORK_LEASE_MS } from '@rollcall/events';
+import { assertNever, epochMs } from '@rollcall/kernel';
+import type { EpochMs } from '@rollcall/kernel';
+import { dueAt, NO_RULES, shardOfId, watchedPackage, WORK_LEASE_MS } from '@rollcall/events';
 import type {
+  ListEntry,
   Mailbox,
   Mailboxes,
   PublicationCommit,
   PublicationOutcome,
   Publications,
   PublicationSet,
+  ResourceList,
+  ResourceLists,
   ResourceState,
   ResourceStates,
   ShardWork,
   StateSource,
   Subscription,
   StoredSubscription,
+  SubscribeCommit,
+  SubscribeOutcome,
   SubscriptionCommit,
   SubscriptionId,
   SubscriptionOutcome,
   SubscriptionReader,
   SubscriptionWriter,
+  TellDuty,
+  WatcherRule,
+  WatcherRules,
+  WatcherRuleStore,
   WorkQueue,
 } from '@rollcall/events';
 import type { Aor, LocationSnapshot, StoreClock } from '@rollcall/location';
@@ -28,10 +38,12 @@ import { firstVersion, readRecord, versionText } from '../codec/record.ts';
 import { DIRTY_KEPT, SHARDS, shardOf } from '../keys.ts';
 import { defineScript } from '../script.ts';
 import type { Script } from '../script.ts';
+import { slotOf } from '../slot.ts';
+import { printDocument, readListText, readRulesText } from './document-text.ts';
 import { presenceKeys as keys, shardSlot } from './presence-keys.ts';
 import { printPublications, readPublicationsText } from './publications-text.ts';
 import { printSubscription, readSubscriptionText } from './subscription-text.ts';
-import { PUBLICATION_MARK, printWatcherChange, readWork } from './work-text.ts';
+import { DUTY_MARK, PUBLICATION_MARK, printWatcherChange, readWork } from './work-text.ts';
 
 /** How long a record outlives its last use, in case nobody comes to end it properly. */
 const GRACE_MS = 600_000;
@@ -41,19 +53,52 @@ const DIRTY_LIMIT = String(DIRTY_KEPT);
 const script = (name: string, keyCount: number): Script =>
   defineScript(new URL(`../../scripts/presence/${name}.lua`, import.meta.url), keyCount);
 
-const commitSubscription = script('commit-subscription', 5);
+const commitSubscription = script('commit-subscription', 9);
+/** Its largest call; `withKeys` makes the smaller ones. */
+const settleSubscriptions = script('settle-subscriptions', 50);
+const SETTLED_KEYS = 2;
+const SETTLED_KEYS_EACH = 3;
+const SETTLED_AT_ONCE = 16;
+const putDocument = script('put-document', 3);
+const watch = script('watch', 1);
 const takeWork = script('take-work', 2);
 const finishWork = script('finish-work', 1);
 const rearm = script('rearm', 2);
-const commitPublications = script('commit-publications', 4);
+const commitPublications = script('commit-publications', 5);
 const putMailbox = script('put-mailbox', 3);
+
+/** Records of one MGET, and ids of one range: well under a millisecond of the server. */
+const READ_AT_ONCE = 256;
+const PAGE = 1_000;
+
+const livesUntil = (next: Subscription): string => String(Math.max(next.expiresAt, dueAt(next)) + GRACE_MS);
+
+/** Places of the commits of each shard. */
+function byShard(commits: readonly SubscriptionCommit[]): readonly { shard: number; places: number[] }[] {
+  const groups = new Map<number, number[]>();
+  commits.forEach(({ id }, place) => {
+    const shard = shardOfId(id);
+    const places = groups.get(shard);
+    if (places === undefined) groups.set(shard, [place]);
+    else places.push(place);
+  });
+  return [...groups].map(([shard, places]) => ({ shard, places }));
+}
 
 /**
  * The ports of events on Redis. A subscription, the watchers of its resource, the dirty stream and the due-set share the
  * resource's hash tag. Every call throws `StoreUnavailable`.
  */
 export class RedisEvents
-  implements SubscriptionReader, SubscriptionWriter, WorkQueue, ResourceStates, Mailboxes, Publications
+  implements
+    SubscriptionReader,
+    SubscriptionWriter,
+    WorkQueue,
+    ResourceStates,
+    Mailboxes,
+    Publications,
+    WatcherRuleStore,
+    ResourceLists
 {
   readonly shards = SHARDS;
   readonly #client: StoreClient;
@@ -75,12 +120,32 @@ export class RedisEvents
   }
 
   async readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]> {
-    const first = ids[0];
-    if (first === undefined) return [];
-    const slot = shardSlot(shardOfId(first));
-    const names = ids.map((id) => keys.subscription(shardOfId(id), id));
-    const texts = listOf(await this.#client.command(slot, ['MGET', ...names]));
-    return ids.map((id, n) => readSubscriptionText(id, textOf(texts[n])));
+    const byShard = new Map<number, SubscriptionId[]>();
+    for (const id of ids) {
+      const shard = shardOfId(id);
+      const group = byShard.get(shard);
+      if (group === undefined) byShard.set(shard, [id]);
+      else group.push(id);
+    }
+    const found = new Map<SubscriptionId, StoredSubscription>();
+    await Promise.all([...byShard].map(([shard, group]) => this.#readShard(shard, group, found)));
+    return ids.map((id) => found.get(id));
+  }
+
+  async #readShard(
+    shard: number,
+    ids: readonly SubscriptionId[],
+    found: Map<SubscriptionId, StoredSubscription>,
+  ): Promise<void> {
+    for (let at = 0; at < ids.length; at += READ_AT_ONCE) {
+      const some = ids.slice(at, at + READ_AT_ONCE);
+      const names = some.map((id) => keys.subscription(shard, id));
+      const texts = listOf(await this.#client.command(shardSlot(shard), ['MGET', ...names]));
+      some.forEach((id, n) => {
+        const stored = readSubscriptionText(id, textOf(texts[n]));
+        if (stored !== undefined) found.set(id, stored);
+      });
+    }
   }
 
   async watchers(
@@ -89,50 +154,196 @@ export class RedisEvents
     limit = Infinity,
   ): Promise<readonly SubscriptionId[]> {
     const shard = shardOf(resource);
-    const reply = await this.#client.command(shardSlot(shard), [
-      'ZRANGE',
-      keys.watchers(shard, resource),
-      '0',
-      '-1',
-    ]);
-    const ids = listOf(reply).map((id) => textOf(id) as SubscriptionId);
-    ids.sort();
-    return (after === undefined ? ids : ids.filter((id) => id > after)).slice(0, limit);
+    return this.#page(shard, keys.watchers(shard, resource), after, limit);
+  }
+
+  async watchesOf(
+    watcher: string,
+    after?: SubscriptionId,
+    limit = Infinity,
+  ): Promise<readonly SubscriptionId[]> {
+    const shard = shardOf(watcher);
+    return this.#page(shard, keys.byWatcher(shard, watcher), after, limit);
+  }
+
+  /** Ids of a set, page by page, so that no call takes long. */
+  async #page(
+    shard: number,
+    key: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly SubscriptionId[]> {
+    const ids: SubscriptionId[] = [];
+    let last = after;
+    while (ids.length < limit) {
+      const wanted = Math.min(limit - ids.length, PAGE);
+      const reply = await this.#client.command(shardSlot(shard), [
+        'ZRANGEBYLEX',
+        key,
+        last === undefined ? '-' : `(${last}`,
+        '+',
+        'LIMIT',
+        '0',
+        String(wanted),
+      ]);
+      const page = listOf(reply).map((id) => textOf(id) as SubscriptionId);
+      ids.push(...page);
+      last = page.at(-1);
+      if (page.length < wanted) break;
+    }
+    return ids;
   }
 
   async commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome> {
-    const { id, resource, expectedVersion, next, watching } = commit;
+    const [outcome] = await this.#settleShard(shardOfId(commit.id), [commit], undefined);
+    if (outcome === undefined) throw new RangeError('no outcome of a commit');
+    return outcome;
+  }
+
+  async settle(
+    commits: readonly SubscriptionCommit[],
+    duty?: TellDuty,
+  ): Promise<readonly SubscriptionOutcome[]> {
+    const outcomes: SubscriptionOutcome[] = [];
+    const calls: Promise<void>[] = [];
+    const groups = byShard(commits);
+    const alone = groups.length === 1 && commits.length <= SETTLED_AT_ONCE;
+    for (const { shard, places } of groups) {
+      for (let at = 0; at < places.length; at += SETTLED_AT_ONCE) {
+        const some = places.slice(at, at + SETTLED_AT_ONCE);
+        const together = some.flatMap((place) => commits[place] ?? []);
+        // The mark of a duty is in the shard of its resource.
+        const done = alone && duty !== undefined && shardOf(duty.resource) === shard ? duty : undefined;
+        calls.push(
+          this.#settleShard(shard, together, done).then((some_) => {
+            some.forEach((place, n) => {
+              const outcome = some_[n];
+              if (outcome !== undefined) outcomes[place] = outcome;
+            });
+          }),
+        );
+      }
+    }
+    await Promise.all(calls);
+    const left = duty !== undefined && !(alone && shardOf(duty.resource) === groups[0]?.shard);
+    if (left && outcomes.every(({ kind }) => kind === 'committed'))
+      await this.#settleShard(shardOf(duty.resource), [], duty);
+    return outcomes;
+  }
+
+  async #settleShard(
+    shard: number,
+    commits: readonly SubscriptionCommit[],
+    duty: TellDuty | undefined,
+  ): Promise<readonly SubscriptionOutcome[]> {
+    const names: string[] = [keys.due(shard), keys.dirty(shard)];
+    const values: string[] = [String(shard), DIRTY_LIMIT];
+    if (duty === undefined) values.push('', '');
+    else values.push(DUTY_MARK + duty.resource, String(duty.until));
+    const versions: number[] = [];
+    for (const { id, resource, expectedVersion, next, watching } of commits) {
+      const home = shardOf(resource);
+      const version = this.#versionAfter(expectedVersion);
+      versions.push(next === undefined ? 0 : version);
+      names.push(keys.subscription(shard, id), keys.watchers(home, resource), keys.winfo(home, resource));
+      values.push(
+        id,
+        versionText(expectedVersion),
+        next === undefined ? '' : printSubscription(version, next),
+        next === undefined ? '' : livesUntil(next),
+        watching === undefined ? '' : printWatcherChange(watching),
+        resource,
+        next !== undefined && watchedPackage(next.package) !== undefined ? '1' : '',
+      );
+    }
+    const called = settleSubscriptions.withKeys(SETTLED_KEYS + SETTLED_KEYS_EACH * commits.length);
+    const replies = listOf(await this.#client.run(called, shardSlot(shard), [...names, ...values]));
+    return commits.map(({ id }, n): SubscriptionOutcome => {
+      if (replies[n] === 1) return { kind: 'committed', version: versions[n] ?? 0 };
+      return { kind: 'conflict', current: readSubscriptionText(id, textOf(replies[n])) };
+    });
+  }
+
+  async subscribe(commit: SubscribeCommit): Promise<SubscribeOutcome> {
+    const { id, resource, expectedVersion, next, watching, rules, sources } = commit;
     const shard = shardOfId(id);
     const version = this.#versionAfter(expectedVersion);
+    const stored = sources.filter(isStored);
+    const record = keys.subscription(shard, id);
+    const read = (n: number): string => {
+      const source = stored[n];
+      return source === undefined ? record : sourceKey(source, shard, resource);
+    };
     const reply = await this.#client.run(commitSubscription, shardSlot(shard), [
-      keys.subscription(shard, id),
+      record,
       keys.watchers(shard, resource),
       keys.due(shard),
       keys.winfo(shard, resource),
       keys.dirty(shard),
+      keys.rules(shard, resource),
+      read(0),
+      read(1),
+      read(2),
       id,
       versionText(expectedVersion),
       next === undefined ? '' : printSubscription(version, next),
-      next === undefined ? '' : String(Math.max(next.expiresAt, dueAt(next)) + GRACE_MS),
+      next === undefined ? '' : livesUntil(next),
       next !== undefined && watchedPackage(next.package) !== undefined ? '1' : '',
-      ...(watching === undefined
-        ? ['']
-        : [printWatcherChange(watching), resource, String(shard), DIRTY_LIMIT]),
+      watching === undefined ? '' : printWatcherChange(watching),
+      resource,
+      String(shard),
+      DIRTY_LIMIT,
+      rules === undefined ? '-' : versionText(rules),
+      String(stored.length),
     ]);
-    if (!Array.isArray(reply)) return { kind: 'committed', version: next === undefined ? 0 : version };
-    return { kind: 'conflict', current: readSubscriptionText(id, textOf(listOf(reply)[1])) };
+    const [kind, value] = listOf(reply);
+    switch (textOf(kind)) {
+      case 'committed': {
+        const state = readParts(resource, stored, listOf(value));
+        const whole = sources.includes('watchers')
+          ? { ...state, watchers: await this.#subscriptionsTo(resource) }
+          : state;
+        return { kind: 'committed', version: next === undefined ? 0 : version, state: whole };
+      }
+      case 'rules':
+        return { kind: 'rules', rules: readRulesText(textOf(value)) };
+      default:
+        return { kind: 'conflict', current: readSubscriptionText(id, textOf(value)) };
+    }
+  }
+
+  async watch(resource: Aor, id: SubscriptionId, until: EpochMs): Promise<void> {
+    const shard = shardOf(resource);
+    await this.#watch(shard, keys.watchers(shard, resource), id, until);
+  }
+
+  async unwatch(resource: Aor, id: SubscriptionId): Promise<void> {
+    const shard = shardOf(resource);
+    await this.#client.command(shardSlot(shard), ['ZREM', keys.watchers(shard, resource), id]);
+  }
+
+  async index(watcher: string, id: SubscriptionId, until: EpochMs | undefined): Promise<void> {
+    const shard = shardOf(watcher);
+    const key = keys.byWatcher(shard, watcher);
+    if (until === undefined) await this.#client.command(shardSlot(shard), ['ZREM', key, id]);
+    else await this.#watch(shard, key, id, until);
+  }
+
+  async #watch(shard: number, key: string, id: SubscriptionId, until: EpochMs): Promise<void> {
+    await this.#client.run(watch, shardSlot(shard), [key, id, String(until + GRACE_MS)]);
   }
 
   async take(shard: number, limit: number, onlyNew = false): Promise<ShardWork> {
+    const now = this.#clock.now();
     const reply = await this.#client.run(takeWork, shardSlot(shard), [
       keys.dirty(shard),
       keys.due(shard),
-      String(this.#clock.now()),
+      String(now),
       String(limit),
       String(WORK_LEASE_MS),
       onlyNew ? '1' : '',
     ]);
-    return readWork(reply);
+    return readWork(reply, epochMs(now + WORK_LEASE_MS));
   }
 
   async done(shard: number, cursors: readonly string[]): Promise<void> {
@@ -203,16 +414,93 @@ export class RedisEvents
     return readPublicationsText(textOf(reply));
   }
 
+  async readRules(resource: Aor): Promise<WatcherRules> {
+    return (await this.readState(resource, ['rules'])).rules ?? NO_RULES;
+  }
+
+  async putRules(resource: Aor, rules: readonly WatcherRule[], trace?: string): Promise<void> {
+    await this.#putDocument('rules', resource, rules.length === 0 ? undefined : rules, trace);
+  }
+
+  async readList(uri: Aor): Promise<ResourceList | undefined> {
+    return (await this.readState(uri, ['list'])).list;
+  }
+
+  async putList(uri: Aor, list: Omit<ResourceList, 'version'>, trace?: string): Promise<void> {
+    // Named before it is there: a listing that shows one that is gone is mended by reading it, a hidden list is not.
+    await this.#client.command(slotOf(keys.lists), ['ZADD', keys.lists, '0', uri]);
+    await this.#putDocument('list', uri, list, trace);
+  }
+
+  async removeList(uri: Aor, trace?: string): Promise<boolean> {
+    const removed = await this.#putDocument('list', uri, undefined, trace);
+    await this.#client.command(slotOf(keys.lists), ['ZREM', keys.lists, uri]);
+    return removed;
+  }
+
+  async lists(after: string | undefined, limit: number): Promise<readonly Aor[]> {
+    const from = after === undefined ? '-' : `(${after}`;
+    const reply = await this.#client.command(slotOf(keys.lists), [
+      'ZRANGEBYLEX',
+      keys.lists,
+      from,
+      '+',
+      'LIMIT',
+      '0',
+      String(limit),
+    ]);
+    return listOf(reply).map((uri) => textOf(uri) as Aor);
+  }
+
+  async readAdhoc(id: SubscriptionId): Promise<ResourceList | undefined> {
+    const shard = shardOfId(id);
+    return readListText(textOf(await this.#client.command(shardSlot(shard), ['GET', keys.adhoc(shard, id)])));
+  }
+
+  async keepAdhoc(
+    id: SubscriptionId,
+    entries: readonly ListEntry[] | undefined,
+    until: EpochMs,
+  ): Promise<void> {
+    const shard = shardOfId(id);
+    const key = keys.adhoc(shard, id);
+    const at = String(until + GRACE_MS);
+    const parts =
+      entries === undefined
+        ? ['PEXPIREAT', key, at]
+        : ['SET', key, printDocument(this.#versionAfter(0), { entries }), 'PXAT', at];
+    await this.#client.command(shardSlot(shard), parts);
+  }
+
+  /** True when there was something to change. */
+  async #putDocument(what: 'rules' | 'list', resource: Aor, document: unknown, trace = ''): Promise<boolean> {
+    const shard = shardOf(resource);
+    const reply = await this.#client.run(putDocument, shardSlot(shard), [
+      sourceKey(what, shard, resource),
+      keys.watchers(shard, resource),
+      keys.dirty(shard),
+      resource,
+      document === undefined ? '' : printDocument(this.#versionAfter(0), document),
+      trace,
+      String(shard),
+      DIRTY_LIMIT,
+      what,
+    ]);
+    return textOf(reply) === 'changed';
+  }
+
   async commitPublications(commit: PublicationCommit): Promise<PublicationOutcome> {
     const { resource, publications } = commit;
     const shard = shardOf(resource);
     const version = this.#versionAfter(commit.expectedVersion);
+    const until = epochMs(this.#clock.now() + WORK_LEASE_MS);
     const last = publications.reduce((latest, { expiresAt }) => Math.max(latest, expiresAt), 0);
     const reply = await this.#client.run(commitPublications, shardSlot(shard), [
       keys.publications(shard, resource),
       keys.watchers(shard, resource),
       keys.due(shard),
       keys.dirty(shard),
+      keys.record(shard, resource),
       resource,
       versionText(commit.expectedVersion),
       publications.length === 0 ? '' : printPublications(version, publications),
@@ -222,8 +510,21 @@ export class RedisEvents
       String(shard),
       DIRTY_LIMIT,
       commit.packages?.join(' ') ?? '',
+      String(commit.tells ?? 0),
+      String(until),
     ]);
-    if (!Array.isArray(reply)) return { kind: 'committed', version: publications.length === 0 ? 0 : version };
+    const committed = { kind: 'committed', version: publications.length === 0 ? 0 : version } as const;
+    if (!Array.isArray(reply)) return committed;
+    const [kind, value, location] = listOf(reply);
+    if (textOf(kind) === 'tell') {
+      const watchers = listOf(value).map((id) => textOf(id) as SubscriptionId);
+      const telling = {
+        duty: { resource, until },
+        watchers,
+        location: readLocation(resource, textOf(location)),
+      };
+      return { ...committed, telling };
+    }
     return { kind: 'conflict', current: readPublicationsText(textOf(listOf(reply)[1])) };
   }
 
@@ -244,6 +545,10 @@ function sourceKey(source: StoredSource, shard: number, resource: Aor): string {
       return keys.mailbox(shard, resource);
     case 'publications':
       return keys.publications(shard, resource);
+    case 'rules':
+      return keys.rules(shard, resource);
+    case 'list':
+      return keys.list(shard, resource);
     default:
       return assertNever(source, 'state source');
   }
@@ -259,6 +564,8 @@ function readParts(
     const text = textOf(replies[n]);
     if (source === 'location') state = { ...state, location: readLocation(resource, text) };
     else if (source === 'mailbox') state = { ...state, mailbox: readMailboxText(text) };
+    else if (source === 'rules') state = { ...state, rules: readRulesText(text) };
+    else if (source === 'list') state = { ...state, list: readListText(text) };
     else state = { ...state, publications: readPublicationsText(text) };
   });
   return state;

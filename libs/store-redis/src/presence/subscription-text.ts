@@ -1,13 +1,22 @@
 import { epochMs } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import { dueAt } from '@rollcall/events';
-import type { DeliveryState, StoredSubscription, Subscription, SubscriptionId } from '@rollcall/events';
+import type {
+  Access,
+  DeliveryState,
+  ListKind,
+  StoredSubscription,
+  Subscription,
+  SubscriptionId,
+  TerminationReason,
+} from '@rollcall/events';
 import { base36, base36x8, base36x9, readBase36 } from '../codec/base36.ts';
 
 /*
  * The subscription record: `1` (format) · version, 9 digits · expiry in ms, 8 digits · due in ms, 8 digits · lines. The scripts
  * compare the numbers as texts. What stands elsewhere in the record is not written again. No value holds a line feed: the domain
- * sees to that when it reads a SUBSCRIBE.
+ * sees to that when it reads a SUBSCRIBE. The fourth line is the delivery's letter, numbers with commas between, and last four
+ * letters: access, reason, list, quenched; records of version 0.1 end after the fifth number.
  */
 
 const FORMAT = '1';
@@ -15,6 +24,7 @@ const VERSION_END = 10;
 const EXPIRY_END = 18;
 const HEADER_END = 26;
 const FIXED_LINES = 13;
+const FLAGS_FIELD = 10;
 
 const LETTERS: Readonly<Record<DeliveryState, string>> = {
   settled: 's',
@@ -26,15 +36,46 @@ const LETTERS: Readonly<Record<DeliveryState, string>> = {
   parked: 'p',
   ending: 'x',
 };
-const STATES: ReadonlyMap<string, DeliveryState> = new Map(
-  Object.entries(LETTERS).map(([state, letter]) => [letter, state as DeliveryState]),
-);
+const ACCESS: Readonly<Record<Access, string>> = { active: 'a', pending: 'p', polite: 'b' };
+const REASONS: Readonly<Record<TerminationReason, string>> = {
+  timeout: 't',
+  deactivated: 'd',
+  probation: 'p',
+  rejected: 'r',
+  giveup: 'g',
+  noresource: 'n',
+};
+const LISTS: Readonly<Record<ListKind, string>> = { stored: 's', adhoc: 'h' };
+const NO_LIST = '-';
+const QUENCHED = 'q';
+
+const inverse = <T extends string>(letters: Readonly<Record<T, string>>): ReadonlyMap<string, T> =>
+  new Map((Object.entries(letters) as [T, string][]).map(([name, letter]) => [letter, name]));
+const STATES = inverse(LETTERS);
+const ACCESS_OF = inverse(ACCESS);
+const REASON_OF = inverse(REASONS);
+const LIST_OF = inverse(LISTS);
+
+/** Flags of nearly all subscriptions. */
+const PLAIN_FLAGS = 'at--';
+
+function printFlags({ access, reason, list, quenched }: Subscription): string {
+  if (access === 'active' && reason === 'timeout' && list === undefined && !quenched) return PLAIN_FLAGS;
+  return (
+    ACCESS[access] +
+    REASONS[reason] +
+    (list === undefined ? NO_LIST : LISTS[list]) +
+    (quenched ? QUENCHED : '-')
+  );
+}
 
 export function printSubscription(version: number, subscription: Subscription): string {
   const s = subscription;
   const numbers =
     LETTERS[s.delivery] +
-    `${base36(s.remoteCseq)},${base36(s.localCseq)},${base36(s.until)},${base36(s.failures)},${base36(s.documents)}`;
+    `${base36(s.remoteCseq)},${base36(s.localCseq)},${base36(s.until)},${base36(s.failures)},${base36(s.documents)},` +
+    `${base36(s.createdAt)},${base36(s.minInterval)},${base36(s.notifiedAt)},${base36(s.answered)},${base36(s.retryAfter)},` +
+    printFlags(s);
   let text =
     FORMAT +
     base36x9(version) +
@@ -63,10 +104,12 @@ export function readSubscriptionText(id: SubscriptionId, text: string): StoredSu
     throw new RangeError('not a subscription record of a known format');
   }
   const line = (n: number): string => lines[n] ?? '';
-  const [remoteCseq = 0, localCseq = 0, until = 0, failures = 0, documents = 0] = line(3)
-    .slice(1)
-    .split(',')
-    .map((digits) => readBase36(digits, 0, digits.length));
+  const fields = line(3).slice(1).split(',');
+  const number = (n: number): number => {
+    const digits = fields[n];
+    return digits === undefined ? 0 : readBase36(digits, 0, digits.length);
+  };
+  const flags = fields[FLAGS_FIELD] ?? PLAIN_FLAGS;
   const resource = line(0) as Aor;
   const watcher = line(6) === '=' ? resource : line(6);
   const subscription: Subscription = {
@@ -82,15 +125,24 @@ export function readSubscriptionText(id: SubscriptionId, text: string): StoredSu
     remoteTarget: line(9),
     route: lines.slice(FIXED_LINES),
     localTarget: readOwn(line(10), id),
-    remoteCseq,
-    localCseq,
+    remoteCseq: number(0),
+    localCseq: number(1),
     accept: line(11),
     expiresAt: epochMs(expiresAt),
     delivery,
-    until: epochMs(until),
-    failures,
+    until: epochMs(number(2)),
+    failures: number(3),
     sent: line(12),
-    documents,
+    documents: number(4),
+    access: ACCESS_OF.get(flags.charAt(0)) ?? 'active',
+    reason: REASON_OF.get(flags.charAt(1)) ?? 'timeout',
+    retryAfter: number(9),
+    createdAt: epochMs(number(5)),
+    minInterval: number(6),
+    notifiedAt: epochMs(number(7)),
+    answered: number(8),
+    quenched: flags.charAt(3) === QUENCHED,
+    list: LIST_OF.get(flags.charAt(2)),
   };
   return { version, subscription };
 }

@@ -1,9 +1,11 @@
+import type { EpochMs } from '@rollcall/kernel';
 import type {
   DirtyEntry,
   ResourceChange,
   ShardWork,
   StateSource,
   SubscriptionId,
+  TellDuty,
   WatcherChange,
   WatcherEvent,
   WatcherStatus,
@@ -14,16 +16,20 @@ import type { Reply } from '../call.ts';
 
 /** Stands before an AoR among the members of a due-set whose publications are due. */
 export const PUBLICATION_MARK = 'p:';
+/** The same for one that changed, and that whoever changed it wanted to tell of. */
+export const DUTY_MARK = 'd:';
 
 const SOURCES: ReadonlyMap<string, StateSource> = new Map([
   ['reg', 'location'],
   ['message-summary', 'mailbox'],
   ['presence', 'publications'],
   ['watchers', 'watchers'],
+  ['rules', 'rules'],
+  ['list', 'list'],
 ]);
 
-/** Reads the reply of take-work.lua. Entries that this code cannot read are left out. */
-export function readWork(reply: Reply): ShardWork {
+/** Reads the reply of take-work.lua; what is due was put off until `until`. Entries that this code cannot read are left out. */
+export function readWork(reply: Reply, until: EpochMs): ShardWork {
   const [fresh, left, members] = listOf(reply);
   const dirty: DirtyEntry[] = [];
   for (const raw of [...listOf(left), ...listOf(fresh)]) {
@@ -32,12 +38,15 @@ export function readWork(reply: Reply): ShardWork {
   }
   const due: SubscriptionId[] = [];
   const lapsed: Aor[] = [];
+  const untold: TellDuty[] = [];
   for (const raw of listOf(members)) {
     const member = textOf(raw);
     if (member.startsWith(PUBLICATION_MARK)) lapsed.push(member.slice(PUBLICATION_MARK.length) as Aor);
+    else if (member.startsWith(DUTY_MARK))
+      untold.push({ resource: member.slice(DUTY_MARK.length) as Aor, until });
     else due.push(member as SubscriptionId);
   }
-  return { dirty, due, lapsed };
+  return { dirty, due, untold, lapsed };
 }
 
 function readEntry(raw: Reply): DirtyEntry | undefined {

@@ -253,7 +253,7 @@ export class World {
         const raw = `SIP/2.0 ${String(code)} X\r\nCSeq: 1 NOTIFY\r\n${headers}Content-Length: 0\r\n\r\n`;
         const response = parseMessage(raw);
         if (response.ok && response.value.kind === 'response')
-          notify.answer({ kind: 'response', response: response.value });
+          notify.answer({ kind: 'response', status: code, response: response.value });
       },
     };
     this.notifies.push(notify);

@@ -9,6 +9,8 @@ export interface FlowName {
   readonly path: string;
   /** Header line for a request that may make a dialog (RFC 3261 §16.6 step 4). */
   readonly recordRoute: string;
+  /** The same for a request to a SIPS URI (§16.6 step 4, RFC 5630 §3.1.2); undefined on a flow without TLS. */
+  readonly recordRouteSips: string | undefined;
 }
 
 /** Which edge this is. */
@@ -20,6 +22,23 @@ export interface EdgeIdentity {
 
 /** Names are made again when they are gone; this many are kept because a phone comes back on its flow. */
 const KEPT_NAMES = 16_384;
+
+/**
+ * Nothing for UDP, which is what a URI without the parameter means (RFC 3263 §4.1); "ws" for both kinds of WebSocket (RFC 7118
+ * §5.2). "tls" is deprecated (RFC 3261 §26.2.2) and what phones understand: a SIP URI has no other word for it.
+ */
+const TRANSPORT_PARAM: Readonly<Record<TransportName, string>> = {
+  udp: '',
+  tcp: ';transport=tcp',
+  tls: ';transport=tls',
+  ws: ';transport=ws',
+  wss: ';transport=ws',
+};
+/** In a SIPS URI the parameter names what is below TLS (RFC 5630 §3.1.4). */
+const SIPS_TRANSPORT_PARAM: Readonly<Partial<Record<TransportName, string>>> = {
+  tls: ';transport=tcp',
+  wss: ';transport=ws',
+};
 
 /** Signed names of our flows in Path and Record-Route, and what the names of others mean. */
 export class FlowNames {
@@ -34,14 +53,24 @@ export class FlowNames {
     const known = this.#names.peek(flow.id);
     if (known !== undefined) return known;
     const token = this.tokens.sign({ edge: this.edge.id, epoch: this.edge.epoch, flow: flow.id });
-    const uri = `sip:${token}@${hostPort(flow.advertised)}${transportParam(flow.transport)};lr`;
+    const at = `${token}@${hostPort(flow.advertised)}`;
+    const uri = `sip:${at}${TRANSPORT_PARAM[flow.transport]};lr`;
+    const sipsParam = SIPS_TRANSPORT_PARAM[flow.transport];
     const name: FlowName = {
       token,
       path: `Path: <${uri};ob>\r\n`,
       recordRoute: `Record-Route: <${uri}>\r\n`,
+      recordRouteSips: sipsParam === undefined ? undefined : `Record-Route: <sips:${at}${sipsParam};lr>\r\n`,
     };
     this.#names.set(flow.id, name);
     return name;
+  }
+
+  /** The Record-Route line for a request that goes to `requestUri`: SIPS only where that is, and the flow has TLS. */
+  recordRoute(flow: Flow, requestUri: string): string {
+    const { recordRoute, recordRouteSips } = this.of(flow);
+    if (recordRouteSips === undefined || !isSips(requestUri)) return recordRoute;
+    return recordRouteSips;
   }
 
   /** What a token names; undefined when it is not one of ours. */
@@ -60,13 +89,11 @@ export class FlowNames {
   }
 }
 
+const SIPS = 'sips:';
+const isSips = (uri: string): boolean => uri.slice(0, SIPS.length).toLowerCase() === SIPS;
+
 /** `host:port` as SIP writes it, an IPv6 address in brackets (RFC 3261 §25.1). */
 export function hostPort(endpoint: Endpoint): string {
   const { address, port } = endpoint;
   return address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
-}
-
-/** Nothing for UDP, which is what a URI without the parameter means (RFC 3263 §4.1). */
-function transportParam(transport: TransportName): string {
-  return transport === 'udp' ? '' : `;transport=${transport}`;
 }

@@ -117,8 +117,9 @@ export class Egress {
     const routes = hop.inner && onward.route !== undefined ? [onward.route, ...onward.rest] : onward.rest;
     let lines = outerVia(hop.flow, branch);
     if (!NO_DIALOG.has(request.method) && isOutOfDialog(request)) {
-      if (!hop.inner) lines += this.names.of(hop.flow).recordRoute;
-      if (origin.flow !== undefined) lines += this.names.of(origin.flow).recordRoute;
+      const uri = onward.requestUri ?? request.requestUri;
+      if (!hop.inner) lines += this.names.recordRoute(hop.flow, uri);
+      if (origin.flow !== undefined) lines += this.names.recordRoute(origin.flow, request.requestUri);
     }
     for (const route of routes) lines += `Route: ${typeof route === 'string' ? route : route.text}\r\n`;
     const named = hop.inner || !wantsPrivacy(request);

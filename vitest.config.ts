@@ -43,7 +43,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'system',
-          include: ['test/{system,interop,deploy}/**/*.test.ts'],
+          include: ['test/{system,interop,deploy,faults,chaos}/**/*.test.ts'],
           // Processes are run as built: see that the build is not older than the source.
           globalSetup: ['test/system/build.ts'],
           ...tries,

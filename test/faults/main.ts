@@ -1,0 +1,150 @@
+import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Durability } from '@rollcall/store-redis';
+import { FaultSystem } from './fault-system.ts';
+import { addFindings, noFindings, type Findings } from './ledger.ts';
+import { TOPOLOGIES, type TopologyKind } from './topology.ts';
+
+const USAGE = `npm run faults -- [options]
+  --kills N          kills of each case (default 20)
+  --cases LIST       topology/durability, or topology/durability/registrar to kill registrars instead of Redis
+                     (default: sentinel and cluster with each durability, single/everysec, sentinel/none/registrar)
+  --devices N        phones that register meanwhile (default 100)
+  --load N           acknowledged REGISTERs before each kill (default 1000)
+  --port-base N      first of 60 ports (default: a free block)
+  --verbose          print what was lost
+`;
+
+const DEFAULT_CASES = [
+  'single/everysec',
+  ...['none', 'everysec', 'replica'].flatMap((durability) => [
+    `sentinel/${durability}`,
+    `cluster/${durability}`,
+  ]),
+  'sentinel/none/registrar',
+].join(',');
+
+interface Row extends Findings {
+  readonly name: string;
+  readonly kills: number;
+  readonly acknowledged: number;
+  readonly refused: number;
+  readonly unanswered: number;
+  /** Ms from each kill to the next acknowledgement. */
+  readonly outages: readonly number[];
+}
+
+async function runCase(name: string, options: RunOptions): Promise<Row> {
+  const [topology = '', durability = '', victim = 'redis'] = name.split('/');
+  if (!(TOPOLOGIES as readonly string[]).includes(topology))
+    throw new RangeError(`no topology "${topology}"`);
+  const system = await FaultSystem.start({
+    topology: topology as TopologyKind,
+    durability: durability as Durability,
+    ...{ devices: options.devices, thinkMs: 50 },
+    ...(options.portBase === undefined ? {} : { portBase: options.portBase }),
+  });
+  const sum = noFindings();
+  const outages: number[] = [];
+  try {
+    for (let kill = 0; kill < options.kills; kill += 1) {
+      await system.devices.acknowledge(options.load);
+      outages.push(victim === 'registrar' ? await killRegistrar(system, kill) : await killRedis(system));
+      const found = await system.check();
+      addFindings(sum, found);
+      // What is lost is lost: it is not counted again after the next kill.
+      if (found.lost > 0) system.ledger.forget();
+      process.stderr.write(`${name} ${kill + 1}/${options.kills}: lost ${sum.lost}\n`);
+    }
+    const { acknowledged, refused, unanswered } = system.ledger;
+    return { name, kills: options.kills, ...sum, acknowledged, refused, unanswered, outages };
+  } finally {
+    await system.stop();
+  }
+}
+
+/** Ms until something is acknowledged that was sent after the kill had its effect. */
+async function killRedis(system: FaultSystem): Promise<number> {
+  const began = performance.now();
+  const killing = system.topology.killPrimary();
+  await sleep(100);
+  await system.devices.acknowledge(system.accounts.length);
+  const outage = performance.now() - began;
+  await killing;
+  await system.topology.heal();
+  return outage;
+}
+
+async function killRegistrar(system: FaultSystem, kill: number): Promise<number> {
+  const name = `registrar-${(kill % 2) + 1}`;
+  const began = performance.now();
+  await system.killService(name);
+  await system.devices.acknowledge(system.accounts.length);
+  const outage = performance.now() - began;
+  await system.revive(name);
+  return outage;
+}
+
+interface RunOptions {
+  readonly kills: number;
+  readonly devices: number;
+  readonly load: number;
+  readonly portBase: number | undefined;
+}
+
+function print(rows: readonly Row[]): void {
+  const lines = [
+    '| case | kills | acknowledged | refused | unanswered | lost | duplicated | wrong expiry | until served again, median / longest |',
+    '|---|---|---|---|---|---|---|---|---|',
+  ];
+  for (const row of rows) {
+    const sorted = [...row.outages].sort((a, b) => a - b);
+    const seconds = (ms = 0): string => `${(ms / 1000).toFixed(1)} s`;
+    const outage = `${seconds(sorted[sorted.length >> 1])} / ${seconds(sorted.at(-1))}`;
+    const { name, kills, acknowledged, refused, unanswered, lost, duplicated, wrongExpiry } = row;
+    lines.push(
+      `| ${[name, kills, acknowledged, refused, unanswered, lost, duplicated, wrongExpiry, outage].join(' | ')} |`,
+    );
+  }
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      kills: { type: 'string', default: '20' },
+      cases: { type: 'string', default: DEFAULT_CASES },
+      devices: { type: 'string', default: '100' },
+      load: { type: 'string', default: '1000' },
+      'port-base': { type: 'string' },
+      verbose: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const options: RunOptions = {
+    kills: Number(values.kills),
+    devices: Number(values.devices),
+    load: Number(values.load),
+    portBase: values['port-base'] === undefined ? undefined : Number(values['port-base']),
+  };
+  const rows: Row[] = [];
+  for (const name of values.cases.split(',')) {
+    const row = await runCase(name, options);
+    rows.push(row);
+    if (values.verbose) process.stderr.write(`${row.examples.slice(0, 20).join('\n')}\n`);
+  }
+  print(rows);
+  process.exitCode = rows.some(isBroken) ? 1 : 0;
+}
+
+/** What no durability allows; and any loss where a replica had to confirm. */
+function isBroken({ name, lost, duplicated, wrongExpiry, alien }: Row): boolean {
+  const mayLose = !name.includes('/replica') && !name.endsWith('/registrar');
+  return duplicated + wrongExpiry + alien > 0 || (lost > 0 && !mayLose);
+}
+
+await main();

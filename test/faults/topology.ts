@@ -1,0 +1,310 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { answersPing, spawnTied, type RedisServer, type TiedProcess } from '@rollcall/local';
+import { eventually, redisForTests } from '@rollcall/testkit';
+import { redisCall } from './redis-wire.ts';
+
+export const TOPOLOGIES = ['single', 'sentinel', 'cluster'] as const;
+export type TopologyKind = (typeof TOPOLOGIES)[number];
+
+/** Where the store is, as `connectStore` and the services' environment take it. */
+export interface StorePlace {
+  readonly address:
+    | { readonly url: string }
+    | { readonly sentinel: { readonly sentinels: readonly Endpoint[]; readonly name: string } }
+    | { readonly cluster: { readonly nodes: readonly Endpoint[] } };
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Redis as one deployment runs it, with what can be done to it. */
+export interface Topology {
+  readonly place: StorePlace;
+  /** kill -9 of a primary that holds data; with a replica it is taken over from, without one it is started again. */
+  killPrimary(): Promise<void>;
+  /** Waits until every primary has its replica again, the killed one as a replica of its successor. */
+  heal(): Promise<void>;
+  /** SIGSTOP and SIGCONT of all that serve. */
+  pause(): void;
+  resume(): void;
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const PATIENCE_MS = 60_000;
+const NAME = 'main';
+const DOWN_AFTER_MS = 500;
+const FAILOVER_TIMEOUT_MS = 3000;
+const CLUSTER_NODE_TIMEOUT_MS = 1000;
+const CLUSTER_PRIMARIES = 3;
+const SLOTS = 16_384;
+
+/** One redis-server process that can be killed and started again on its port and folder. */
+class Node {
+  process: TiedProcess | undefined;
+
+  constructor(
+    private readonly server: RedisServer,
+    readonly port: number,
+    private readonly folder: string,
+    private readonly settings: readonly string[],
+  ) {}
+
+  async start(more: readonly string[] = []): Promise<void> {
+    mkdirSync(this.folder, { recursive: true });
+    const args = ['--port', String(this.port), '--bind', HOST, '--dir', this.folder, '--daemonize', 'no'];
+    const quiet = ['--save', '', '--loglevel', 'notice'];
+    this.process = spawnTied(this.server.path, [...args, ...quiet, ...this.settings, ...more], {
+      name: `redis-${this.port}`,
+      env: {},
+      logFile: join(this.folder, 'log'),
+    });
+    await eventually(`Redis on port ${this.port}`, () => answersPing(HOST, this.port), PATIENCE_MS);
+  }
+
+  async kill(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.process?.ended;
+  }
+
+  call(...args: readonly string[]): ReturnType<typeof redisCall> {
+    return redisCall(this.port, ...args);
+  }
+
+  async info(part: string): Promise<string> {
+    return String(await this.call('INFO', part).catch(() => ''));
+  }
+
+  /** A primary that sees a replica which follows it. */
+  async hasReplica(): Promise<boolean> {
+    const info = await this.info('replication');
+    return info.includes('role:master') && /state=online,offset=\d+,lag=[01]\b/.test(info);
+  }
+
+  async stop(): Promise<void> {
+    this.process?.kill('SIGCONT');
+    this.process?.kill('SIGKILL');
+    await this.process?.ended;
+  }
+}
+
+export interface TopologyOptions {
+  /** A block of sixteen ports. */
+  readonly portBase: number;
+  readonly folder: string;
+  /** What else redis-server is given: `--appendonly yes`. */
+  readonly settings?: readonly string[];
+}
+
+export function startTopology(kind: TopologyKind, options: TopologyOptions): Promise<Topology> {
+  switch (kind) {
+    case 'single':
+      return startSingle(options);
+    case 'sentinel':
+      return startSentinel(options);
+    case 'cluster':
+      return startCluster(options);
+  }
+}
+
+const APPENDING = ['--appendonly', 'yes', '--appendfsync', 'everysec'];
+
+function nodeMaker({ portBase, folder, settings = APPENDING }: TopologyOptions) {
+  const server = redisForTests();
+  return (offset: number, more: readonly string[] = []): Node =>
+    new Node(server, portBase + offset, join(folder, String(offset)), [...settings, ...more]);
+}
+
+async function startSingle(options: TopologyOptions): Promise<Topology> {
+  const node = nodeMaker(options)(0);
+  await node.start();
+  return {
+    place: {
+      address: { url: `redis://${HOST}:${node.port}` },
+      env: { ROLLCALL_REDIS_URL: `redis://${HOST}:${node.port}` },
+    },
+    async killPrimary() {
+      await node.kill();
+      await node.start();
+    },
+    heal: () => Promise.resolve(),
+    pause: () => node.process?.kill('SIGSTOP'),
+    resume: () => node.process?.kill('SIGCONT'),
+    flush: async () => {
+      await node.call('FLUSHALL');
+    },
+    stop: () => node.stop(),
+  };
+}
+
+async function startSentinel(options: TopologyOptions): Promise<Topology> {
+  const make = nodeMaker(options);
+  const nodes = [make(0), make(1)];
+  let [primary, replica] = nodes as [Node, Node];
+  await primary.start();
+  await replica.start(['--replicaof', HOST, String(primary.port)]);
+  const sentinel = await startOneSentinel(options, primary.port);
+  const seen = async (): Promise<boolean> => {
+    const [list, current] = await Promise.all([
+      redisCall(sentinel.port, 'SENTINEL', 'REPLICAS', NAME).catch(() => []),
+      redisCall(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME).catch(() => []),
+    ]);
+    const flags = JSON.stringify(list);
+    const ready = Array.isArray(list) && list.length === 1 && !/s_down|disconnected/.test(flags);
+    return ready && JSON.stringify(current).includes(`"${primary.port}"`);
+  };
+  const heal = async (): Promise<void> => {
+    await eventually('a replica in step', () => primary.hasReplica(), PATIENCE_MS);
+    await eventually('Sentinel seeing both', seen, PATIENCE_MS);
+  };
+  await heal();
+  const sentinels = [{ host: HOST, port: sentinel.port }];
+  return {
+    place: {
+      address: { sentinel: { sentinels, name: NAME } },
+      env: { ROLLCALL_REDIS_SENTINELS: `${NAME}@${HOST}:${sentinel.port}` },
+    },
+    async killPrimary() {
+      await primary.kill();
+      await eventually(
+        'the replica taking over',
+        async () => (await replica.info('replication')).includes('role:master'),
+        PATIENCE_MS,
+      );
+      [primary, replica] = [replica, primary];
+      // It must not come back as a primary with what it had on disk: it begins as a replica.
+      await replica.start(['--replicaof', HOST, String(primary.port)]);
+    },
+    heal,
+    pause: () => nodes.forEach((node) => node.process?.kill('SIGSTOP')),
+    resume: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
+    flush: async () => {
+      await primary.call('FLUSHALL');
+    },
+    stop: async () => {
+      await Promise.all([sentinel.stop(), ...nodes.map((node) => node.stop())]);
+    },
+  };
+}
+
+async function startOneSentinel(options: TopologyOptions, primaryPort: number): Promise<Node> {
+  const folder = join(options.folder, '2');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'sentinel.conf');
+  writeFileSync(file, `port ${options.portBase + 2}\nsentinel monitor ${NAME} ${HOST} ${primaryPort} 1\n`);
+  appendFileSync(file, `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}\n`);
+  appendFileSync(file, `sentinel failover-timeout ${NAME} ${FAILOVER_TIMEOUT_MS}\n`);
+  const process = spawnTied(redisForTests().path, [file, '--sentinel'], {
+    name: 'sentinel',
+    env: {},
+    logFile: join(folder, 'log'),
+  });
+  const node = new Node(redisForTests(), options.portBase + 2, folder, []);
+  node.process = process;
+  await eventually('Sentinel', () => answersPing(HOST, node.port), PATIENCE_MS);
+  return node;
+}
+
+async function startCluster(options: TopologyOptions): Promise<Topology> {
+  const make = nodeMaker(options);
+  const count = 2 * CLUSTER_PRIMARIES;
+  const nodes = Array.from({ length: count }, (_, n) =>
+    make(n, [
+      ...['--cluster-enabled', 'yes', '--cluster-port', String(options.portBase + 8 + n)],
+      ...['--cluster-node-timeout', String(CLUSTER_NODE_TIMEOUT_MS)],
+      // A replica that was cut off for a while may take over all the same: kills follow each other quickly here.
+      ...['--cluster-replica-validity-factor', '0'],
+    ]),
+  );
+  await Promise.all(nodes.map((node) => node.start()));
+  await formCluster(nodes, options.portBase + 8);
+  const primaries = async (): Promise<Node[]> => {
+    const roles = await Promise.all(nodes.map((node) => node.info('replication')));
+    return nodes.filter((_, i) => roles[i]?.includes('role:master'));
+  };
+  let turn = 0;
+  let killed: Node | undefined;
+  const heal = async (): Promise<void> => {
+    await eventually(
+      'every primary with its replica',
+      async () => {
+        const now = await primaries();
+        const whole = now.length === CLUSTER_PRIMARIES && (await allOf(now, (node) => node.hasReplica()));
+        return whole && (await allOf(nodes, isWhole(count)));
+      },
+      PATIENCE_MS,
+    );
+  };
+  await heal();
+  const places = nodes.map(({ port }) => ({ host: HOST, port }));
+  return {
+    place: {
+      address: { cluster: { nodes: places } },
+      env: { ROLLCALL_REDIS_CLUSTER: places.map(({ host, port }) => `${host}:${port}`).join(',') },
+    },
+    async killPrimary() {
+      const now = await primaries();
+      killed = now[turn++ % now.length];
+      const others = nodes.filter((node) => node !== killed);
+      await killed?.kill();
+      await eventually(
+        'a replica taking over',
+        async () => (await allOf(others, isWhole(count))) && (await primaries()).length === CLUSTER_PRIMARIES,
+        PATIENCE_MS,
+      );
+      await killed?.start();
+    },
+    heal,
+    pause: () => nodes.forEach((node) => node.process?.kill('SIGSTOP')),
+    resume: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
+    flush: async () => {
+      await Promise.all((await primaries()).map((node) => node.call('FLUSHALL')));
+    },
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+const allOf = async <T>(items: readonly T[], check: (item: T) => Promise<boolean>): Promise<boolean> =>
+  (await Promise.all(items.map(check))).every(Boolean);
+
+const isWhole =
+  (count: number) =>
+  async (node: Node): Promise<boolean> => {
+    const info = String(await node.call('CLUSTER', 'INFO').catch(() => ''));
+    return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`);
+  };
+
+async function formCluster(nodes: readonly Node[], firstBus: number): Promise<void> {
+  const primaries = nodes.slice(0, CLUSTER_PRIMARIES);
+  const share = Math.ceil(SLOTS / primaries.length);
+  for (const [i, node] of nodes.entries()) await node.call('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
+  for (const [i, node] of primaries.entries()) {
+    const end = Math.min(SLOTS, (i + 1) * share) - 1;
+    await node.call('CLUSTER', 'ADDSLOTSRANGE', String(i * share), String(end));
+  }
+  for (const [i, node] of nodes.entries()) {
+    await nodes[0]?.call('CLUSTER', 'MEET', HOST, String(node.port), String(firstBus + i));
+  }
+  const met = async (node: Node): Promise<boolean> =>
+    String(await node.call('CLUSTER', 'INFO')).includes(`cluster_known_nodes:${nodes.length}`);
+  await eventually('all nodes meeting', () => allOf(nodes, met), PATIENCE_MS);
+  for (const [i, node] of nodes.slice(CLUSTER_PRIMARIES).entries()) {
+    const id = String(await primaries[i]?.call('CLUSTER', 'MYID'));
+    await eventually(
+      'a replica knowing its primary',
+      () =>
+        node.call('CLUSTER', 'REPLICATE', id).then(
+          () => true,
+          () => false,
+        ),
+      PATIENCE_MS,
+    );
+  }
+}

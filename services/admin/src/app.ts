@@ -10,6 +10,7 @@ import type { StreamGate } from './events/stream-gate.ts';
 import type { AdminPorts } from './ports.ts';
 import { mapError } from './problems.ts';
 import { aorRoutes } from './routes/aors.ts';
+import { aliasRoutes } from './routes/aliases.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { domainRoutes } from './routes/domains.ts';
@@ -17,6 +18,7 @@ import { eventRoutes } from './routes/events.ts';
 import { grantRoutes } from './routes/grants.ts';
 import { mailboxRoutes } from './routes/mailboxes.ts';
 import { operationsRoutes } from './routes/operations.ts';
+import { policyRoutes } from './routes/policies.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import type { SpanNames } from './trace.ts';
@@ -78,6 +80,8 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
   for (const routes of [
     domainRoutes,
     userRoutes,
+    policyRoutes,
+    aliasRoutes,
     grantRoutes,
     aorRoutes,
     bindingRoutes,

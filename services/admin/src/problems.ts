@@ -1,5 +1,6 @@
 import { ProblemError } from '@rollcall/http';
-import { CursorTooOld, StoreUnavailable } from '@rollcall/location';
+import { AliasTaken, CursorTooOld, StoreUnavailable } from '@rollcall/location';
+import { displayText } from '@rollcall/sip';
 import type { Logger } from '@rollcall/telemetry';
 
 /** The store comes back within seconds or not soon; a client that tries again after this time does not hurt it. */
@@ -10,6 +11,8 @@ export function mapError(error: unknown): ProblemError | undefined {
   if (error instanceof StoreUnavailable) {
     return new ProblemError('store-unavailable', undefined, { headers: { 'retry-after': RETRY_AFTER_S } });
   }
+  if (error instanceof AliasTaken)
+    return new ProblemError('conflict', `${displayText(error.alias)} already means another user`);
   return error instanceof CursorTooOld ? new ProblemError('cursor-too-old') : undefined;
 }
 

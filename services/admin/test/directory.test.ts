@@ -59,6 +59,119 @@ describe('A05 domains', () => {
   });
 });
 
+describe('A05 policies', () => {
+  const everything = {
+    minExpires: 60,
+    defaultExpires: 600,
+    maxExpires: 3_600,
+    expiresJitter: 10,
+    maxContacts: 5,
+    onLimit: 'evict-unreachable',
+    transports: ['tls', 'wss'],
+    thirdParty: false,
+    algorithms: ['SHA-256'],
+    path: 'strict',
+    outbound: 'required',
+    flowTimer: 100,
+    gruu: false,
+    serviceRoute: ['<sip:p1.example.test;lr>', '<sips:p2.example.test;transport=tcp;lr;x=y>'],
+    push: ['apns', 'webpush'],
+    watchers: 'confirm',
+  };
+  const policy = '/v1/domains/example.test/users/alice/policy';
+
+  it('A05 every setting of a domain and of a user is kept, read back and unset', async () => {
+    expect((await put('/v1/domains/example.test', everything)).json).toEqual({
+      name: 'example.test',
+      ...everything,
+    });
+    await put('/v1/domains/example.test/users/alice', { password: 'x' });
+    expect((await admin.call('GET', policy)).json).toEqual({});
+    expect((await put(policy, everything)).json).toEqual(everything);
+    expect((await admin.call('GET', policy)).json).toEqual(everything);
+    const { json } = await admin.call('GET', '/v1/domains/example.test/users/alice');
+    expect(json?.['policy']).toEqual(everything);
+    expect((await put(policy, { maxContacts: 1 })).json).toEqual({ maxContacts: 1 });
+    expect(admin.users.users.get('sip:alice@example.test' as Aor)?.policy).toEqual({ maxContacts: 1 });
+    expect((await admin.call('DELETE', policy)).status).toBe(204);
+    expect((await admin.call('DELETE', policy)).status).toBe(404);
+    expect((await put('/v1/domains/example.test/users/nobody/policy', {})).status).toBe(404);
+    await put('/v1/domains/example.test/users/alice', { policy: { gruu: false } });
+    expect((await admin.call('GET', policy)).json).toEqual({ gruu: false });
+  });
+
+  it('A05 what makes no sense is refused with the place', async () => {
+    await put('/v1/domains/example.test');
+    await put('/v1/domains/example.test/users/alice', { password: 'x' });
+    const bad = [
+      { minExpires: 100, maxExpires: 50 },
+      { expiresJitter: 51 },
+      { expiresJitter: -1 },
+      { maxContacts: 0 },
+      { onLimit: 'explode' },
+      { transports: [] },
+      { transports: ['sctp'] },
+      { transports: ['udp', 'udp'] },
+      { algorithms: ['MD4'] },
+      { path: 'on' },
+      { outbound: true },
+      { serviceRoute: ['<sip:p.example.test>'] },
+      { serviceRoute: ['sip:p.example.test;lr'] },
+      { serviceRoute: ['<sip:p.example.test;lr>\r\nX: y'] },
+      { push: ['APNS!'] },
+      { watchers: 'everyone' },
+      { maxContact: 3 },
+    ];
+    for (const body of bad) {
+      const { status, text } = await put(policy, body);
+      expect([status, body], text).toEqual([400, body]);
+      if (!('minExpires' in body)) expect(text).toContain(Object.keys(body)[0]);
+      expect((await put('/v1/domains/example.test', body)).status, JSON.stringify(body)).toBe(400);
+    }
+  });
+});
+
+describe('A05 aliases', () => {
+  const of = (user: string): string => `/v1/domains/example.test/users/${user}/aliases`;
+  beforeEach(async () => {
+    await put('/v1/domains/example.test', { aliases: ['example.alias'] });
+    await put('/v1/domains/other.test');
+    for (const user of ['alice', 'bob'])
+      await put(`/v1/domains/example.test/users/${user}`, { password: 'x' });
+  });
+
+  it('A05 are given, listed, taken away, each in its one spelling and for one user', async () => {
+    expect((await put(`${of('alice')}/al%40EXAMPLE.alias`)).status).toBe(204);
+    expect((await put(`${of('alice')}/${encodeURIComponent('tel:+1-555-1234')}`)).status).toBe(204);
+    expect((await put(`${of('alice')}/alice%40other.test`)).status).toBe(204);
+    const aliases = ['sip:al@example.test', 'sip:+15551234@example.test', 'sip:alice@other.test'];
+    const listed = await admin.call('GET', of('alice'));
+    expect(listed.json).toEqual({ aor: 'sip:alice@example.test', aliases });
+    expect((await put(`${of('bob')}/al%40example.test`)).status).toBe(409);
+    expect((await put(`${of('bob')}/alice%40example.test`)).status).toBe(409);
+    expect((await put(`${of('bob')}/bob%40example.test`)).status).toBe(409);
+    expect((await put('/v1/domains/example.test/users/al', { password: 'x' })).status).toBe(409);
+    const body = { password: 'x', aliases: ['al@example.test'] };
+    expect((await put('/v1/domains/example.test/users/carol', body)).status).toBe(409);
+    expect((await admin.call('DELETE', `${of('alice')}/al%40example.test`)).status).toBe(204);
+    expect((await admin.call('DELETE', `${of('alice')}/al%40example.test`)).status).toBe(404);
+    expect((await put('/v1/domains/example.test/users/carol', body)).status).toBe(201);
+    expect((await admin.call('DELETE', '/v1/domains/example.test/users/al')).status).toBe(404);
+  });
+
+  it('A05 A07 are in domains of ours that the token sees', async () => {
+    expect((await put(`${of('alice')}/al%40elsewhere.test`)).status).toBe(400);
+    expect((await put(`${of('alice')}/mailto%3Aal%40example.test`)).status).toBe(400);
+    const made = await admin.call('POST', '/v1/tokens', {
+      body: { name: 't', scope: 'write', domains: ['example.test'] },
+    });
+    const token = made.json?.['token'] as string;
+    const seen = await admin.call('PUT', `${of('alice')}/al%40example.test`, { token });
+    const unseen = await admin.call('PUT', `${of('alice')}/al%40other.test`, { token });
+    expect([seen.status, unseen.status]).toEqual([204, 404]);
+  });
+});
+
 describe('A05 users', () => {
   const alice = '/v1/domains/example.test/users/alice';
   beforeEach(async () => {

@@ -46,6 +46,8 @@ describe('A08 OpenAPI', () => {
       'delete /v1/aors/{aor}/mailbox',
       'delete /v1/domains/{domain}',
       'delete /v1/domains/{domain}/users/{user}',
+      'delete /v1/domains/{domain}/users/{user}/aliases/{alias}',
+      'delete /v1/domains/{domain}/users/{user}/policy',
       'delete /v1/tokens/{id}',
       'delete /v1/traces/{aor}',
       'get /problems',
@@ -61,6 +63,8 @@ describe('A08 OpenAPI', () => {
       'get /v1/domains/{domain}',
       'get /v1/domains/{domain}/users',
       'get /v1/domains/{domain}/users/{user}',
+      'get /v1/domains/{domain}/users/{user}/aliases',
+      'get /v1/domains/{domain}/users/{user}/policy',
       'get /v1/edges',
       'get /v1/edges/{id}',
       'get /v1/edges/{id}/flows',
@@ -75,6 +79,8 @@ describe('A08 OpenAPI', () => {
       'put /v1/aors/{aor}/mailbox',
       'put /v1/domains/{domain}',
       'put /v1/domains/{domain}/users/{user}',
+      'put /v1/domains/{domain}/users/{user}/aliases/{alias}',
+      'put /v1/domains/{domain}/users/{user}/policy',
     ]);
   });
 

@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditRecord, Aor, Domain, Page, User, UserDirectory } from '@rollcall/location';
-import { aorDomain } from '@rollcall/location';
+import { AliasTaken, aorDomain } from '@rollcall/location';
 import { epochMs } from '@rollcall/kernel';
 import type { AdminPorts } from '../src/index.ts';
 
@@ -28,7 +28,11 @@ export class MemoryDirectory implements UserDirectory {
   };
 
   find(aor: Aor): Promise<User | undefined> {
-    return Promise.resolve(this.users.get(aor));
+    return Promise.resolve(this.users.get(aor) ?? this.#holder(aor));
+  }
+
+  #holder(alias: Aor): User | undefined {
+    return [...this.users.values()].find((user) => user.aliases?.includes(alias) === true);
   }
 
   findByCredentials(realm: string, authUser: string): Promise<User | undefined> {
@@ -42,6 +46,10 @@ export class MemoryDirectory implements UserDirectory {
   }
 
   put(user: User): Promise<void> {
+    for (const name of [user.aor, ...(user.aliases ?? [])]) {
+      const other = name === user.aor ? this.#holder(name) : (this.users.get(name) ?? this.#holder(name));
+      if (other !== undefined && other.aor !== user.aor) return Promise.reject(new AliasTaken(name));
+    }
     this.users.set(user.aor, user);
     for (const listener of this.#listeners) listener(user.aor);
     return Promise.resolve();

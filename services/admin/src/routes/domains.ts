@@ -8,11 +8,7 @@ import { mustSee, sees } from '../auth/identity.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct } from '../context.ts';
 import { DomainName, Nothing } from '../schemas.ts';
-
-/** RFC 3261 §20.19: delta-seconds up to 2^32−1. */
-const MAX_SECONDS = 4_294_967_295;
-const Interval = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SECONDS, description }));
+import { POLICY_FIELDS, toPolicy } from './policy-schema.ts';
 
 const DomainBody = Type.Object(
   {
@@ -31,12 +27,7 @@ const DomainBody = Type.Object(
         description: 'Other names that mean this domain',
       }),
     ),
-    minExpires: Interval('Shortest registration in seconds; shorter ones get 423 (RFC 3261 §10.3 step 7)'),
-    maxExpires: Interval('Longest registration in seconds; longer ones are shortened'),
-    defaultExpires: Interval('Seconds of a registration that does not say'),
-    maxContacts: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1_000, description: 'Most bindings of an address-of-record' }),
-    ),
+    ...POLICY_FIELDS,
   },
   { additionalProperties: false, title: 'DomainPolicy' },
 );
@@ -45,16 +36,12 @@ const DomainView = Type.Object({ name: DomainName, ...DomainBody.properties }, {
 const DomainParams = Type.Object({ domain: DomainName });
 
 function toDomain(name: string, body: Static<typeof DomainBody>): Domain {
-  const { realm, aliases, ...policy } = body;
-  const { minExpires = 1, maxExpires = MAX_SECONDS, defaultExpires = minExpires } = policy;
-  if (minExpires > defaultExpires || defaultExpires > maxExpires) {
-    throw new ProblemError('invalid-request', 'minExpires ≤ defaultExpires ≤ maxExpires does not hold');
-  }
+  const { realm, aliases, ...settings } = body;
   return {
     name,
     ...(realm === undefined ? {} : { realm }),
     ...(aliases === undefined ? {} : { aliases: aliases.map((alias) => alias.toLowerCase()) }),
-    ...policy,
+    ...toPolicy(settings),
   };
 }
 
@@ -149,7 +136,5 @@ export function domainRoutes(app: ApiApp, context: AdminContext): void {
   });
 }
 
-function viewOf(domain: Domain): Static<typeof DomainView> {
-  const { aliases, ...rest } = domain;
-  return aliases === undefined ? rest : { ...rest, aliases: [...aliases] };
-}
+const viewOf = (domain: Domain): Static<typeof DomainView> =>
+  structuredClone(domain) as Static<typeof DomainView>;

@@ -39,7 +39,8 @@ export function grantRoutes(app: ApiApp, context: AdminContext): void {
     config: secured('write', ['not-found']),
     handler: async (request, reply) => {
       const aor = await visibleAor(context, request, request.params.aor);
-      if ((await users.find(aor)) === undefined) throw new ProblemError('not-found', 'there is no such user');
+      if ((await users.find(aor))?.aor !== aor)
+        throw new ProblemError('not-found', 'there is no user with this address-of-record of their own');
       const identity = readAor(request.params.identity, await domainAliases(context));
       await recordAct(context, request, 'grant.put', shown(aor), shown(identity));
       await users.grants.put(aor, identity);

@@ -1,15 +1,27 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { ALGORITHMS, ha1Set } from '@rollcall/digest';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
 import type { Domain, StoredHa1, User } from '@rollcall/location';
-import { identityOf, secured } from '../auth/access.ts';
-import { mustSee } from '../auth/identity.ts';
+import { secured } from '../auth/access.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct } from '../context.ts';
-import { DomainName, fromCursor, NextCursor, Nothing, PageQuery, toCursor, UserName } from '../schemas.ts';
+import {
+  AorText,
+  DomainName,
+  fromCursor,
+  NextCursor,
+  Nothing,
+  PageQuery,
+  toCursor,
+  UserName,
+} from '../schemas.ts';
 import { octets, shown, userAor, userOf } from '../text.ts';
+import { MAX_ALIASES, readAlias } from './aliases.ts';
+import { PolicyBody, toPolicy } from './policy-schema.ts';
+import { domainOfPath, userOfPath } from './user-of-path.ts';
 
 const Ha1 = (digits: number) => Type.Optional(Type.String({ pattern: `^[0-9a-f]{${String(digits)}}$` }));
 
@@ -39,11 +51,20 @@ const UserBody = Type.Object(
     authUser: Type.Optional(AuthUser),
     enabled: Type.Optional(Type.Boolean({ description: 'A disabled user is refused like an unknown one' })),
     displayName: Type.Optional(Type.String({ maxLength: 255, description: 'For operators only' })),
+    aliases: Type.Optional(
+      Type.Array(AorText, {
+        maxItems: MAX_ALIASES,
+        uniqueItems: true,
+        description: 'Other addresses-of-record that mean this user',
+      }),
+    ),
+    policy: Type.Optional(PolicyBody),
   },
   {
     additionalProperties: false,
     title: 'UserSettings',
-    description: 'A new user needs a password or ha1; without one, an existing user keeps what they have.',
+    description:
+      'A new user needs a password or ha1; without one, an existing user keeps what they have. Whatever else is left out is unset.',
   },
 );
 
@@ -57,6 +78,8 @@ const UserView = Type.Object(
     enabled: Type.Boolean(),
     displayName: Type.Optional(Type.String()),
     algorithms: Type.Array(Type.String(), { description: 'Digest algorithms that the user can answer with' }),
+    aliases: Type.Optional(Type.Array(Type.String())),
+    policy: Type.Optional(PolicyBody),
   },
   { title: 'User' },
 );
@@ -73,6 +96,10 @@ function viewOf(domain: string, user: User): Static<typeof UserView> {
     enabled: user.enabled,
     ...(user.displayName === undefined ? {} : { displayName: user.displayName }),
     algorithms: ALGORITHMS.filter((algorithm) => user.ha1[algorithm] !== undefined),
+    ...(user.aliases === undefined ? {} : { aliases: user.aliases.map(shown) }),
+    ...(user.policy === undefined
+      ? {}
+      : { policy: structuredClone(user.policy) as Static<typeof PolicyBody> }),
   };
 }
 
@@ -110,6 +137,7 @@ function toUser(domain: Domain, name: string, body: Static<typeof UserBody>, bef
     ha1: credentials(body, authUser, realm, before),
     enabled: body.enabled ?? true,
     ...(body.displayName === undefined ? {} : { displayName: body.displayName }),
+    ...(body.policy === undefined ? {} : { policy: toPolicy(body.policy) }),
   };
 }
 
@@ -117,13 +145,16 @@ function toUser(domain: Domain, name: string, body: Static<typeof UserBody>, bef
 export function userRoutes(app: ApiApp, context: AdminContext): void {
   const { users } = context.ports;
 
-  /** The domain, if there is one and the token sees it. */
-  async function domainOf(request: Parameters<typeof identityOf>[0], text: string): Promise<Domain> {
-    const name = text.toLowerCase();
-    mustSee(identityOf(request), name);
-    const domain = await users.domains.get(name);
-    if (domain === undefined) throw new ProblemError('not-found', 'there is no such domain');
-    return domain;
+  /** The user with their aliases, each in its one spelling. */
+  async function withAliases(
+    request: FastifyRequest,
+    user: User,
+    home: string,
+    texts: readonly string[] | undefined,
+  ): Promise<User> {
+    if (texts === undefined || texts.length === 0) return user;
+    const aliases = await Promise.all(texts.map((text) => readAlias(context, request, text, home)));
+    return { ...user, aliases: [...new Set(aliases)].filter((alias) => alias !== user.aor) };
   }
 
   app.get('/v1/domains/:domain/users', {
@@ -136,7 +167,7 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     },
     config: secured('read', ['not-found']),
     handler: async (request) => {
-      const domain = await domainOf(request, request.params.domain);
+      const domain = await domainOfPath(context, request, request.params.domain);
       const page = await users.list(domain.name, fromCursor(request.query.cursor), request.query.limit);
       return { items: page.items.map((user) => viewOf(domain.name, user)), ...toCursor(page.cursor) };
     },
@@ -146,10 +177,8 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     schema: { tags: ['users'], summary: 'Read a user', params: UserParams, response: { 200: UserView } },
     config: secured('read', ['not-found']),
     handler: async (request) => {
-      const domain = await domainOf(request, request.params.domain);
-      const user = await users.find(userAor(request.params.user, domain.name));
-      if (user === undefined) throw new ProblemError('not-found');
-      return viewOf(domain.name, user);
+      const user = await userOfPath(context, request);
+      return viewOf(request.params.domain.toLowerCase(), user);
     },
   });
 
@@ -164,9 +193,13 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     },
     config: secured('write', ['not-found', 'conflict']),
     handler: async (request, reply) => {
-      const domain = await domainOf(request, request.params.domain);
-      const before = await users.find(userAor(request.params.user, domain.name));
-      const user = toUser(domain, request.params.user, request.body, before);
+      const domain = await domainOfPath(context, request, request.params.domain);
+      const aor = userAor(request.params.user, domain.name);
+      const before = await users.find(aor);
+      if (before !== undefined && before.aor !== aor)
+        throw new ProblemError('conflict', `this is an alias of ${shown(before.aor)}`);
+      const plain = toUser(domain, request.params.user, request.body, before);
+      const user = await withAliases(request, plain, domain.name, request.body.aliases);
       const namesake = await users.findByCredentials(user.realm, user.authUser);
       if (namesake !== undefined && namesake.aor !== user.aor) {
         throw new ProblemError('conflict', 'another user has this authUser');
@@ -187,9 +220,7 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     },
     config: secured('write', ['not-found']),
     handler: async (request, reply) => {
-      const domain = await domainOf(request, request.params.domain);
-      const aor = userAor(request.params.user, domain.name);
-      if ((await users.find(aor)) === undefined) throw new ProblemError('not-found');
+      const { aor } = await userOfPath(context, request);
       await recordAct(context, request, 'user.delete', shown(aor));
       if (!(await users.remove(aor))) throw new ProblemError('not-found');
       return reply.code(204).send(null);

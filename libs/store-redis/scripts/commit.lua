@@ -26,6 +26,17 @@ local record, watchers, due = KEYS[1], KEYS[2], KEYS[3]
 local aor, expected, value = ARGV[1], ARGV[2], ARGV[3]
 local next_expiry, changes = ARGV[5], ARGV[6]
 
+-- A set or stream that is damaged (of another type) holds nothing and harms nobody but itself: it begins anew.
+local function put(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) == 'table' and reply.err then
+    if reply.err:find('WRONGTYPE', 1, true) then
+      redis.call('DEL', key)
+    end
+    redis.call(command, key, ...)
+  end
+end
+
 local current = redis.call('GET', record)
 if (current and current:sub(1, 10) or '') ~= expected then
   return { 'conflict', current or '' }
@@ -36,9 +47,9 @@ if (value == '') == (current ~= false) then
   local user, domain = aor:match('^(.*)@(.*)$')
   local member = (domain or '') .. ' ' .. (user or aor)
   if current then
-    redis.call('ZREM', KEYS[6], member)
+    put('ZREM', KEYS[6], member)
   else
-    redis.call('ZADD', KEYS[6], 0, member)
+    put('ZADD', KEYS[6], 0, member)
   end
 end
 
@@ -46,21 +57,21 @@ if value == '' then
   if current then
     redis.call('DEL', record)
   end
-  redis.call('ZREM', due, aor)
+  put('ZREM', due, aor)
 else
   redis.call('SET', record, value, 'PXAT', ARGV[4])
   if next_expiry ~= '' then
-    redis.call('ZADD', due, next_expiry, aor)
+    put('ZADD', due, next_expiry, aor)
   end
 end
 
 if changes ~= '' then
   local watched = redis.call('EXISTS', watchers) == 1
   if watched or ARGV[7] ~= '1' then
-    redis.call('XADD', KEYS[4], 'MAXLEN', '~', CHANGES_KEPT, '*', 'c', changes)
+    put('XADD', KEYS[4], 'MAXLEN', '~', CHANGES_KEPT, '*', 'c', changes)
   end
   if watched then
-    redis.call('XADD', KEYS[5], 'MAXLEN', '~', DIRTY_KEPT, '*', 'r', aor, 'p', 'reg', 'k', ARGV[8], 't', ARGV[9])
+    put('XADD', KEYS[5], 'MAXLEN', '~', DIRTY_KEPT, '*', 'r', aor, 'p', 'reg', 'k', ARGV[8], 't', ARGV[9])
     redis.call('PUBLISH', 'rc:bell', ARGV[10])
   end
 end

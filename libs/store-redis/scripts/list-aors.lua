@@ -11,7 +11,8 @@
 local from, room = ARGV[2], tonumber(ARGV[5])
 local members, sets = {}, {}
 for i = tonumber(ARGV[1]), #KEYS do
-  local found = redis.call('ZRANGE', KEYS[i], from, ARGV[4], 'BYLEX', 'LIMIT', 0, room)
+  -- That of a damaged set is an error without members.
+  local found = redis.pcall('ZRANGE', KEYS[i], from, ARGV[4], 'BYLEX', 'LIMIT', 0, room)
   for j = 1, #found do
     members[#members + 1] = found[j]
     sets[#sets + 1] = i

@@ -8,7 +8,7 @@
 --         number of entries held, entries }. Entries added later have an id of `now` or above.
 local time = redis.call('TIME')
 local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
   return { now, '0-0', '', '0', '0', {} }
 end
 local info = redis.call('XINFO', 'STREAM', KEYS[1])

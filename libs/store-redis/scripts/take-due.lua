@@ -12,7 +12,8 @@ local room = tonumber(ARGV[3])
 local taken = {}
 for i = 1, #KEYS do
   if room > 0 then
-    local aors = redis.call('ZRANGE', KEYS[i], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', '0', room)
+    -- That of a damaged set is an error without members: it holds up no other.
+    local aors = redis.pcall('ZRANGE', KEYS[i], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', '0', room)
     for j = 1, #aors do
       redis.call('ZADD', KEYS[i], lease, aors[j])
       taken[#taken + 1] = aors[j]

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  createUsers,
   DEMO_DOMAIN,
   findRedisServer,
   firstBusy,
@@ -13,6 +12,7 @@ import {
   planSystem,
   REDIS_OFFSET,
   startRedis,
+  storeUsers,
   System,
   waitReady,
   type Account,
@@ -28,6 +28,7 @@ import {
 } from '@rollcall/local';
 import { connectStore, type Store } from '@rollcall/store-redis';
 import { AdminClient } from './admin-client.ts';
+import { eventually } from './eventually.ts';
 import { readMetrics, type Samples } from './metrics.ts';
 import { readSpans, type Span } from './spans.ts';
 
@@ -92,11 +93,15 @@ export class TestSystem {
     readonly plan: Plan,
     readonly system: System,
     readonly redis: RedisInstance | undefined,
-    readonly redisUrl: string,
+    readonly place: StorePlace,
     readonly folder: string,
     readonly portBase: number,
   ) {
     this.admin = new AdminClient(plan.admin.url, plan.admin.token);
+  }
+
+  get redisUrl(): string {
+    return this.place.env['ROLLCALL_REDIS_URL'] ?? 'redis://127.0.0.1';
   }
 
   static async start(options: SystemOptions = {}): Promise<TestSystem> {
@@ -107,7 +112,7 @@ export class TestSystem {
       ? await startRedis(redisForTests(), { port: portBase + REDIS_OFFSET, folder: join(folder, 'redis') })
       : undefined;
     const place = placeOf(options.redis, `redis://127.0.0.1:${portBase + REDIS_OFFSET}`);
-    const redisUrl = place.env['ROLLCALL_REDIS_URL'] ?? '';
+    const redisUrl = place.env['ROLLCALL_REDIS_URL'] ?? 'redis://127.0.0.1';
     try {
       await addUsers(place, options.accounts ?? DEFAULT_ACCOUNTS);
       const host = options.host ?? '127.0.0.1';
@@ -115,14 +120,14 @@ export class TestSystem {
       const plan = planSystem({
         ...{ host, portBase, redisUrl, certificate, ...newSecrets() },
         replicas: { edge: 1, registrar: 1, presence: 1, ...options.replicas },
-        extra: { ...options.env, all: { OTEL_TRACES_EXPORTER: 'none', ...options.env?.all } },
+        extra: { ...options.env, all: { OTEL_TRACES_EXPORTER: 'none', ...place.env, ...options.env?.all } },
       });
       const system = new System(plan, {
         ...{ root: ROOT, folder: join(folder, 'logs'), node: process.execPath, restart: false },
         say: () => undefined,
       });
       await system.start();
-      return new TestSystem(plan, system, redis, redisUrl, folder, portBase);
+      return new TestSystem(plan, system, redis, place, folder, portBase);
     } catch (error) {
       await redis?.stop();
       throw error;
@@ -209,7 +214,7 @@ export class TestSystem {
 
   /** A connection of the test itself to the store. */
   async store(): Promise<Store> {
-    this.#store ??= await connectStore({ url: this.redisUrl });
+    this.#store ??= await connectStore(this.place.address);
     return this.#store;
   }
 
@@ -224,5 +229,21 @@ export class TestSystem {
     await this.system.stop();
     await this.redis?.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function placeOf(redis: SystemOptions['redis'], own: string): StorePlace {
+  if (typeof redis === 'object' && 'address' in redis) return redis;
+  const url = typeof redis === 'object' ? redis.url : own;
+  return { address: { url }, env: { ROLLCALL_REDIS_URL: url } };
+}
+
+async function addUsers(place: StorePlace, accounts: readonly Account[]): Promise<void> {
+  const store = await connectStore(place.address);
+  try {
+    await eventually('the store', () => store.ready());
+    await storeUsers(store.users, DEMO_DOMAIN, accounts);
+  } finally {
+    await store.close();
   }
 }

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestSystem } from '@rollcall/testkit';
+import type { Topology } from '../faults/topology.ts';
+import type { CutProxy } from './cut-proxy.ts';
+import type { SeededRandom } from './random.ts';
+
+export interface Targets {
+  readonly system: TestSystem;
+  readonly topology: Topology;
+  /** Between the services and Redis; only where there is one Redis. */
+  readonly proxy: CutProxy | undefined;
+}
+
+/** One way to break something, and what it takes to have it whole again. */
+export interface Fault {
+  readonly name: string;
+  run(targets: Targets): Promise<void>;
+}
+
+const REVIVE_AFTER_MS = 800;
+const STOPPED_MS = 5000;
+const WITHHELD_MS = 3000;
+
+const kill = (service: string): Fault => ({
+  name: `kill -9 ${service}`,
+  async run({ system }) {
+    await system.kill(service);
+    await sleep(REVIVE_AFTER_MS);
+    await system.revive(service);
+  },
+});
+
+const restart = (service: string): Fault => ({
+  name: `restart ${service}`,
+  async run({ system }) {
+    await system.service(service).process.stop();
+    await system.revive(service);
+  },
+});
+
+const stopFor = (service: string): Fault => ({
+  name: `SIGSTOP ${service} for ${STOPPED_MS / 1000} s`,
+  async run({ system }) {
+    const { process } = system.service(service);
+    process.kill('SIGSTOP');
+    await sleep(STOPPED_MS);
+    process.kill('SIGCONT');
+  },
+});
+
+const killRedis: Fault = {
+  name: 'kill -9 the Redis primary',
+  async run({ topology }) {
+    await topology.killPrimary();
+    await topology.heal();
+  },
+};
+
+const stopRedis: Fault = {
+  name: `SIGSTOP Redis for ${STOPPED_MS / 1000} s`,
+  async run({ topology }) {
+    topology.pause();
+    await sleep(STOPPED_MS);
+    topology.resume();
+    await topology.heal();
+  },
+};
+
+const cutRedis: Fault = {
+  name: 'reset every connection to Redis',
+  run({ proxy }) {
+    proxy?.cut();
+    return Promise.resolve();
+  },
+};
+
+const withholdRedis: Fault = {
+  name: `hold back all packets to and from Redis for ${WITHHELD_MS / 1000} s`,
+  async run({ proxy }) {
+    proxy?.withhold();
+    await sleep(WITHHELD_MS);
+    proxy?.release();
+  },
+};
+
+/** What may happen in a run, each as often as it stands here; the order is the seed's. */
+export function faultsOf(services: readonly string[], withProxy: boolean): Fault[] {
+  const inner = services.filter((name) => !name.startsWith('admin'));
+  return [
+    ...services.map(kill),
+    ...inner.map(restart),
+    ...inner.map(stopFor),
+    ...[killRedis, stopRedis],
+    ...(withProxy ? [cutRedis, cutRedis, withholdRedis] : []),
+  ];
+}
+
+/** First the one that no run may leave out; then faults in an order that the seed gives, each before any comes again. */
+export function* schedule(faults: readonly Fault[], random: SeededRandom): Generator<Fault> {
+  yield killRedis;
+  for (;;) {
+    const left = [...faults];
+    while (left.length > 0) {
+      const [next] = left.splice(random.between(0, left.length - 1), 1);
+      if (next !== undefined) yield next;
+    }
+  }
+}

@@ -1,0 +1,34 @@
+// A long run of test/chaos: vitest with the options in the environment.
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '600' },
+    seed: { type: 'string', default: '20261' },
+    topologies: { type: 'string', default: 'single,sentinel,cluster' },
+    devices: { type: 'string', default: '400' },
+    watchers: { type: 'string', default: '30' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(
+    'npm run chaos -- [--seconds 600] [--seed N] [--topologies single,sentinel,cluster] [--devices 400] [--watchers 30]\n',
+  );
+} else {
+  const child = spawn('npx', ['vitest', 'run', '--project', 'system', 'test/chaos'], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      CHAOS_SECONDS: values.seconds,
+      CHAOS_SEED: values.seed,
+      CHAOS_TOPOLOGIES: values.topologies,
+      CHAOS_DEVICES: values.devices,
+      CHAOS_WATCHERS: values.watchers,
+    },
+  });
+  child.on('exit', (code) => {
+    process.exitCode = code ?? 1;
+  });
+}

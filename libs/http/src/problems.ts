@@ -69,6 +69,11 @@ export const PROBLEMS = {
     title: 'The location store does not answer',
     help: 'Nothing was changed, or it is not known whether it was; try again after `Retry-After` seconds.',
   },
+  'edges-unreachable': {
+    status: 503,
+    title: 'No edge could be asked',
+    help: 'Packets are kept in the edges, and none of them answered; `detail` says why. Nothing is known about what they hold.',
+  },
   'too-many-streams': {
     status: 503,
     title: 'Too many event streams are open',

@@ -1,8 +1,8 @@
 import type { EpochMs } from '@rollcall/kernel';
 import type { Page } from './directory.ts';
 
-/** What an API token may do; `write` includes `read`. */
-export type ApiScope = 'read' | 'write';
+/** What an API token may do: `trace` is `read` and to look at the packets of phones, `write` is all of it. */
+export type ApiScope = 'read' | 'trace' | 'write';
 
 /** A bearer token of the REST interface as it is kept: its secret only as a hash. */
 export interface ApiToken {

@@ -14,16 +14,23 @@ import { aliasRoutes } from './routes/aliases.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { domainRoutes } from './routes/domains.ts';
+import { edgeRoutes } from './routes/edges.ts';
 import { eventRoutes } from './routes/events.ts';
 import { grantRoutes } from './routes/grants.ts';
 import { mailboxRoutes } from './routes/mailboxes.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
+import { overviewRoutes } from './routes/overview.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { traceRoutes } from './routes/traces.ts';
+import { uiRoutes } from './routes/ui.ts';
 import type { SpanNames } from './trace.ts';
 import { traceRequests } from './trace.ts';
 import { userRoutes } from './routes/users.ts';
+import type { EdgeClient } from './trace/edge-client.ts';
+import { History } from './trace/history.ts';
+import { LiveEdges } from './trace/live-edges.ts';
 
 export interface AdminOptions {
   readonly ports: AdminPorts;
@@ -34,6 +41,10 @@ export interface AdminOptions {
   readonly tracing: Tracing;
   readonly spans: SpanNames;
   readonly streams: StreamGate;
+  /** How edges are asked; undefined when there is no secret to do it with. */
+  readonly edgeClient?: EdgeClient | undefined;
+  /** Ask the edges every few seconds, so that the overview has a past. */
+  readonly keepHistory?: boolean;
   /** Told of each answer: route pattern, method, status, seconds. */
   readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
 }
@@ -67,16 +78,32 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
   const app = buildApi({ log, mapError, ...(onAnswer === undefined ? {} : { onAnswer }) });
   const tokens = new Tokens(options.rootToken, ports.tokens);
   const watcher = new SharedWatcher(ports.location);
-  const context: AdminContext = { ports, tokens, log, tracing, streams, watcher };
+  const liveEdges = new LiveEdges(ports.edges, options.edgeClient);
+  const history = new History(liveEdges);
+  if (options.keepHistory === true) history.start();
+  const { version } = options;
+  const context: AdminContext = {
+    ports,
+    tokens,
+    log,
+    tracing,
+    streams,
+    watcher,
+    liveEdges,
+    history,
+    version,
+  };
   traceRequests(app, tracing, options.spans);
   guard(app, tokens);
   // Open streams would keep the server from closing.
   app.addHook('preClose', (done) => {
     streams.close();
     watcher.close();
+    history.stop();
+    liveEdges.close();
     done();
   });
-  await document(app, options.version);
+  await document(app, version);
   for (const routes of [
     domainRoutes,
     userRoutes,
@@ -90,9 +117,13 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
     eventRoutes,
     operationsRoutes,
     tokenRoutes,
+    traceRoutes,
+    edgeRoutes,
+    overviewRoutes,
   ]) {
     routes(app, context);
   }
   documentRoutes(app);
+  uiRoutes(app);
   return app;
 }

@@ -13,6 +13,7 @@ import type { AdminConfig } from './config.ts';
 import { StreamGate } from './events/stream-gate.ts';
 import { AdminMetrics } from './metrics.ts';
 import type { AdminPorts } from './ports.ts';
+import { createEdgeClient } from './trace/edge-client.ts';
 
 export interface AdminDeps {
   readonly log: Logger;
@@ -87,6 +88,8 @@ class RunningAdmin {
       tracing: this.#tracing,
       spans: { span: SPANS.adminRequest, attributes: ATTRIBUTES },
       streams: this.#streams,
+      edgeClient: this.#config.secret === undefined ? undefined : createEdgeClient(this.#config.secret),
+      keepHistory: true,
       onAnswer: (route, method, status, seconds) => {
         counters.answered(route, method, status, seconds);
       },

@@ -8,6 +8,8 @@ import { actorOf, mustSee } from './auth/identity.ts';
 import type { Tokens } from './auth/tokens.ts';
 import type { StreamGate } from './events/stream-gate.ts';
 import { readAor } from './text.ts';
+import type { History } from './trace/history.ts';
+import type { LiveEdges } from './trace/live-edges.ts';
 
 /** What handlers are given. */
 export interface AdminContext {
@@ -18,6 +20,9 @@ export interface AdminContext {
   readonly streams: StreamGate;
   /** The change streams, read once for all event streams. */
   readonly watcher: LocationWatcher;
+  readonly liveEdges: LiveEdges;
+  readonly history: History;
+  readonly version: string;
 }
 
 /** Names of our domains by their aliases. */

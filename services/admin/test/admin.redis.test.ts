@@ -73,7 +73,10 @@ beforeAll(async () => {
     redisCluster: undefined,
     durability: 'none' as const,
   };
-  admin = compose({ ...local, ...where, adminToken: ROOT, logLevel: 'info' }, { log, tracing: noTracing });
+  admin = compose(
+    { ...local, ...where, secret: undefined, adminToken: ROOT, logLevel: 'info' },
+    { log, tracing: noTracing },
+  );
   const ports = await admin.start();
   base = `http://127.0.0.1:${String(ports.admin)}`;
   ops = `http://127.0.0.1:${String(ports.http)}`;

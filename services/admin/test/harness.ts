@@ -39,6 +39,7 @@ export async function harness(
     ports?: Partial<AdminPorts>;
     events?: number;
     tracing?: Tracing;
+    edgeClient?: AdminOptions['edgeClient'];
   } = {},
 ) {
   const time = { now: NOW };
@@ -69,6 +70,7 @@ export async function harness(
     tracing: given.tracing ?? noTracing,
     spans: { span: SPANS.adminRequest, attributes: ATTRIBUTES },
     streams,
+    edgeClient: given.edgeClient,
   };
   const app = await buildAdmin(options);
 

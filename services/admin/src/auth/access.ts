@@ -17,6 +17,9 @@ interface RouteConfig {
   readonly access?: Access;
 }
 
+/** Each scope includes those below it. */
+const RANK: Readonly<Record<ApiScope, number>> = { read: 0, trace: 1, write: 2 };
+
 const ALWAYS: readonly ProblemId[] = ['unauthorized', 'store-unavailable'];
 
 /** The `config` of a route that wants a token: which problems it may answer, and what the token must be good for. */
@@ -26,7 +29,7 @@ export function secured(
   more: { everyDomain?: boolean } = {},
 ): object {
   const everyDomain = more.everyDomain ?? false;
-  const forbidden: readonly ProblemId[] = scope === 'write' || everyDomain ? ['forbidden'] : [];
+  const forbidden: readonly ProblemId[] = scope !== 'read' || everyDomain ? ['forbidden'] : [];
   return {
     api: { problems: [...ALWAYS, ...forbidden, ...problems] },
     access: { scope, everyDomain } satisfies Access,
@@ -58,11 +61,11 @@ async function check(request: FastifyRequest, tokens: Tokens): Promise<void> {
   const identity = token === undefined ? undefined : await tokens.identify(token);
   if (identity === undefined) throw unauthorized('invalid_token');
   const tooNarrow = access.everyDomain && identity.domains !== undefined;
-  if (tooNarrow || (access.scope === 'write' && identity.scope !== 'write')) {
+  if (tooNarrow || RANK[identity.scope] < RANK[access.scope]) {
     const challenge = `Bearer realm="rollcall", error="insufficient_scope", scope="${access.scope}"`;
     throw new ProblemError(
       'forbidden',
-      tooNarrow ? 'the token is bound to some domains' : 'the token may only read',
+      tooNarrow ? 'the token is bound to some domains' : `the token may only ${identity.scope}`,
       {
         headers: { 'www-authenticate': challenge },
       },

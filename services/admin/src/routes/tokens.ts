@@ -14,7 +14,9 @@ import { isoTime } from '../text.ts';
 const TokenBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 255, description: 'What the token is for' }),
-    scope: Type.Union([Type.Literal('read'), Type.Literal('write')], { description: 'write includes read' }),
+    scope: Type.Union([Type.Literal('read'), Type.Literal('trace'), Type.Literal('write')], {
+      description: 'read; trace: read and look at packets; write: all of it',
+    }),
     domains: Type.Optional(
       Type.Array(DomainName, {
         minItems: 1,

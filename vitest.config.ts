@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 const source = { conditions: ['@rollcall/source', 'node', 'import', 'default'] };
 const shared = { resolve: source, ssr: { resolve: source } };
 
+const setupFiles = ['test/setup/fast-check.ts'];
+
 /**
  * Tests of whole processes share the machine with what they start: one that fails is tried once more, and is then shown with
  * `(retry x1)`. A wrong program fails twice.
@@ -25,6 +27,7 @@ export default defineConfig({
             'test/boundaries/**/*.test.ts',
           ],
           exclude: ['**/*.redis.test.ts', '**/node_modules/**', '**/dist/**'],
+          setupFiles,
           testTimeout: 20_000,
         },
       },
@@ -36,6 +39,7 @@ export default defineConfig({
           ...tries,
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          setupFiles,
           fileParallelism: false,
         },
       },
@@ -49,6 +53,7 @@ export default defineConfig({
           ...tries,
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          setupFiles,
           fileParallelism: false,
         },
       },

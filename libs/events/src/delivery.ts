@@ -1,6 +1,6 @@
 import { assertNever, epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
-import type { DeliveryState, Subscription } from './model.ts';
+import type { DeliveryState, Subscription, TerminationReason } from './model.ts';
 
 /*
  * Delivery of NOTIFYs for one subscription (RFC 6665 §4.2.2), as a table. One NOTIFY is in flight at a time, the newest
@@ -272,6 +272,22 @@ export function dueEvent(subscription: Subscription, now: EpochMs): DeliveryEven
     default:
       return assertNever(subscription.delivery, 'delivery state');
   }
+}
+
+/**
+ * A subscription that whoever has no way to send ends: the next replica that looks at it, at once, sends the last NOTIFY with this
+ * reason (RFC 6665 §4.1.3). `retryAfter` in seconds, for `probation` and `giveup`.
+ */
+export function ended(
+  subscription: Subscription,
+  reason: TerminationReason,
+  retryAfter: number,
+  now: EpochMs,
+): Subscription {
+  const ending = { ...subscription, reason, retryAfter };
+  if (isEnding(subscription)) return ending;
+  if (isInFlight(subscription)) return { ...ending, delivery: 'endOwed' };
+  return { ...ending, expiresAt: now };
 }
 
 /** RFC 6665 §4.2.2: a NOTIFY answered so MUST end the subscription. */

@@ -7,7 +7,7 @@ export const POLL_MS = 1_000;
 /** The shards are looked at in so many groups, one after the other. */
 const GROUPS = 4;
 /** How long the store may not know that a NOTIFY has arrived: far shorter than a claim. */
-const SETTLE_MS = 50;
+const SETTLE_MS = 150;
 
 /** Rings the worker: at the bell at once, and at every shard once a second. Idle, that is one small script a shard. */
 export class Poller {

@@ -1,11 +1,19 @@
 import { epochMs } from '@rollcall/kernel';
 import { MemoryEvents } from '@rollcall/events';
 import { FlowTokens, MemoryLocation, StoreUnavailable } from '@rollcall/location';
-import type { Aor, Binding, BindingId, ChangeKind, User } from '@rollcall/location';
+import type {
+  Aor,
+  Binding,
+  BindingId,
+  ChangeKind,
+  PolicySettings,
+  User,
+  WatcherPolicy,
+} from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
 import { createCore } from '../../src/core.ts';
-import type { PresenceCore } from '../../src/core.ts';
+import type { CoreOptions, PresenceCore } from '../../src/core.ts';
 import type { InnerOutcome } from '../../src/ports.ts';
 
 export const alice = 'sip:alice@example.test' as Aor;
@@ -35,6 +43,7 @@ export interface SubscribeOptions {
   readonly flow?: string;
   readonly headers?: string;
   readonly contact?: string;
+  readonly body?: string;
 }
 
 const flowTokens = new FlowTokens(SECRET);
@@ -59,7 +68,19 @@ export class World {
   readonly warnings: unknown[] = [];
   #branch = 0;
 
-  constructor(replicas = 1) {
+  /** User policies, for those who have one. */
+  readonly policies = new Map<Aor, PolicySettings>();
+  domainWatchers: WatcherPolicy | undefined;
+  /** What the directory tells of a user that changed or went. */
+  readonly changed: ((aor: Aor | undefined) => void)[] = [];
+  readonly removed = new Set<Aor>();
+
+  /** `settleLate`: that NOTIFYs arrived is written when `settleLate` of the notifier is called. */
+  constructor(
+    replicas = 1,
+    private readonly settleLate = false,
+    private readonly more: Partial<CoreOptions> = {},
+  ) {
     for (let n = 0; n < replicas; n += 1) this.replicas.push(this.#replica(n));
   }
 
@@ -71,6 +92,7 @@ export class World {
 
   async subscribe(options: SubscribeOptions = {}, replica = 0): Promise<SipResponse> {
     const { as = 'alice', to = 'bob', cseq = 1, callId = 'c1', flow = 'u0-c0000201-5060' } = options;
+    const { body = '' } = options;
     const event = 'event' in options ? options.event : 'presence';
     const expires = 'expires' in options ? options.expires : 600;
     const uri =
@@ -86,7 +108,7 @@ export class World {
         (event === undefined ? '' : `Event: ${event}\r\n`) +
         (expires === undefined ? '' : `Expires: ${String(expires)}\r\n`) +
         (options.accept === undefined ? '' : `Accept: ${options.accept}\r\n`) +
-        `${options.headers ?? ''}Content-Length: 0\r\n\r\n`,
+        `${options.headers ?? ''}Content-Length: ${String(body.length)}\r\n\r\n${body}`,
       replica,
     );
   }
@@ -100,14 +122,18 @@ export class World {
       event?: string;
       type?: string;
       replica?: number;
+      uri?: string;
+      branch?: string;
+      cseq?: number;
     } = {},
   ): Promise<SipResponse> {
     const { as = 'bob', to = 'bob', headers = 'Expires: 600\r\n', event = 'presence' } = options;
     const type = body === '' ? '' : `Content-Type: ${options.type ?? 'application/pidf+xml'}\r\n`;
     return this.request(
-      `PUBLISH sip:${to}@example.test SIP/2.0\r\nVia: SIP/2.0/TCP edge.invalid;branch=z9hG4bKt${String((this.#branch += 1))}\r\n` +
+      `PUBLISH ${options.uri ?? `sip:${to}@example.test`} SIP/2.0\r\nVia: SIP/2.0/TCP edge.invalid;branch=z9hG4bKt${String((this.#branch += 1))}\r\n` +
+        (options.branch === undefined ? '' : `Via: SIP/2.0/UDP 192.0.2.1;branch=${options.branch}\r\n`) +
         `Max-Forwards: 69\r\nFrom: <sip:${as}@example.test>;tag=p1\r\nTo: <sip:${to}@example.test>\r\n` +
-        `Call-ID: p1\r\nCSeq: ${String(this.#branch)} PUBLISH\r\nP-Asserted-Identity: <sip:${as}@example.test>\r\n` +
+        `Call-ID: p1\r\nCSeq: ${String(options.cseq ?? this.#branch)} PUBLISH\r\nP-Asserted-Identity: <sip:${as}@example.test>\r\n` +
         `Event: ${event}\r\n${type}${headers}Content-Length: ${String(body.length)}\r\n\r\n${body}`,
       options.replica ?? 0,
     );
@@ -186,11 +212,20 @@ export class World {
 
   #replica(replica: number): PresenceCore {
     const directory = {
-      find: (aor: Aor) =>
-        this.#guarded({ aor } as User).then((user) => (aor.includes('nobody') ? undefined : user)),
-      onChange: () => () => undefined,
+      find: (aor: Aor) => this.#guarded(this.#userOf(aor)),
+      onChange: (listener: (aor: Aor | undefined) => void) => {
+        this.changed.push(listener);
+        return () => undefined;
+      },
       domains: {
-        list: () => this.#guarded([{ name: 'example.test', aliases: ['example.alias'] }]),
+        list: () =>
+          this.#guarded([
+            {
+              name: 'example.test',
+              aliases: ['example.alias'],
+              ...(this.domainWatchers === undefined ? {} : { watchers: this.domainWatchers }),
+            },
+          ]),
         onChange: () => () => undefined,
       },
       grants: { get: (aor: Aor) => this.#guarded(this.grants.get(aor) ?? []) },
@@ -226,8 +261,23 @@ export class World {
         currentTrace: () => undefined,
         random: () => 0,
       },
-      { secret: SECRET, ownAddress: '127.0.0.1:5090', minExpires: 60, maxExpires: 3600 },
+      {
+        secret: SECRET,
+        ownAddress: '127.0.0.1:5090',
+        minExpires: 60,
+        maxExpires: 3600,
+        settleLate: this.settleLate,
+        ...this.more,
+      },
     );
+  }
+
+  /** `nobody…` and lists are no users; `alias…` is another name of bob. */
+  #userOf(aor: Aor): User | undefined {
+    if (aor.includes('nobody') || aor.includes('list') || this.removed.has(aor)) return undefined;
+    const primary = aor.startsWith('sip:alias') ? bob : aor;
+    const policy = this.policies.get(primary);
+    return { aor: primary, ...(policy === undefined ? {} : { policy }) } as User;
   }
 
   #guarded<T>(value: T): Promise<T> {

@@ -23,8 +23,11 @@ export interface PublishIntent {
   readonly etag: string;
 }
 
-/** RFC 3903 leaves the size to us; a state of presence is small (acceptance S26). */
-export const MAX_PUBLISHED_OCTETS = 65_536;
+/**
+ * RFC 3903 leaves the size to us (acceptance S26). A state of presence is small; what is composed of all publications of a resource must
+ * fit, with the headers, into a message of 64 KiB.
+ */
+export const MAX_PUBLISHED_OCTETS = 49_152;
 
 const ENTITY_TAG = /^[A-Za-z0-9.!%*_+`'~-]{1,128}$/;
 

@@ -81,12 +81,6 @@ export class Admission {
     return wanted.audience === 'anybody' ? undefined : this.ownerOrGranted(watcher, resource);
   }
 
-  /** Undefined when `publisher` may publish for the resource (RFC 3903 §14.1). Throws `StoreUnavailable`. */
-  async publisher(publisher: Aor, resource: Aor): Promise<Refusal | undefined> {
-    const found = await this.find(resource);
-    return found === undefined ? refusal('no-such-resource') : this.ownerOrGranted(publisher, found.aor);
-  }
-
   /** Undefined for the owner of a resource and those with a grant for it. Throws `StoreUnavailable`. */
   async ownerOrGranted(identity: string, resource: Aor): Promise<Refusal | undefined> {
     if (identity === resource) return undefined;

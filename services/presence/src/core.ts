@@ -1,4 +1,10 @@
-import { DELIVERY_DEFAULTS, EntityTags, SubscriptionIds, standardPackages } from '@rollcall/events';
+import {
+  DELIVERY_DEFAULTS,
+  EntityTags,
+  MAX_PUBLISHED_OCTETS,
+  SubscriptionIds,
+  standardPackages,
+} from '@rollcall/events';
 import type { Clock } from '@rollcall/kernel';
 import { Gruus } from '@rollcall/location';
 import { Admission } from './admission.ts';
@@ -68,8 +74,6 @@ const RETRY_AFTER_S = 2;
 const RETRY_SPREAD_S = 6;
 /** Publications of one resource: each device has one. */
 const MAX_PUBLICATIONS = 32;
-/** What is composed of the publications of one resource must fit into one message of 64 KiB. */
-const MAX_PUBLICATION_OCTETS = 49_152;
 
 /** A watcher whom nobody has confirmed for a week is told to give up (RFC 6665 §4.1.3). */
 const PENDING_MAX_MS = 7 * 24 * 3_600_000;
@@ -148,7 +152,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
       minExpires,
       maxExpires,
       maxPublications: MAX_PUBLICATIONS,
-      maxOctets: MAX_PUBLICATION_OCTETS,
+      maxOctets: MAX_PUBLISHED_OCTETS,
     },
   });
   const onRequest = new OnRequest({

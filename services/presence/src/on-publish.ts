@@ -54,12 +54,20 @@ export class OnPublish {
       this.#refuse(request, reply, read.error);
       return;
     }
-    const intent = read.value;
-    const refused = await admission.publisher(intent.publisher, intent.resource);
+    const asked = admission.find(read.value.resource);
+    const found = asked instanceof Promise ? await asked : asked;
+    if (found === undefined) {
+      this.#refuse(request, reply, refusal('no-such-resource'));
+      return;
+    }
+    // RFC 3903 §14.1
+    const refused = await admission.ownerOrGranted(read.value.publisher, found.aor);
     if (refused !== undefined) {
       this.#refuse(request, reply, refused);
       return;
     }
+    // An alias is the user, whose state stands under their own name.
+    const intent = { ...read.value, resource: found.aor };
     // RFC 3903 §6: requests for one resource are processed in the order that they come in.
     const decision = await lanes.run(intent.resource, () => this.#carryOut(intent));
     if (decision.kind === 'refuse') this.#refuse(request, reply, decision.refusal);

@@ -1,4 +1,10 @@
-import type { Mailboxes, SubscriptionReader } from '@rollcall/events';
+import type {
+  Mailboxes,
+  ResourceLists,
+  SubscriptionReader,
+  SubscriptionWriter,
+  WatcherRuleStore,
+} from '@rollcall/events';
 import type {
   ApiTokens,
   AuditLog,
@@ -19,6 +25,9 @@ export interface AdminPorts {
   readonly edges: Pick<EdgeLeases, 'list'>;
   readonly audit: AuditLog;
   readonly tokens: ApiTokens;
-  readonly subscriptions: Pick<SubscriptionReader, 'readMany' | 'watchers'>;
+  readonly subscriptions: Pick<SubscriptionReader, 'read' | 'readMany' | 'watchers' | 'watchesOf'> &
+    Pick<SubscriptionWriter, 'commit' | 'shardOf'> &
+    WatcherRuleStore &
+    Omit<ResourceLists, 'readAdhoc' | 'keepAdhoc'>;
   readonly mailboxes: Mailboxes;
 }

@@ -28,6 +28,7 @@ export class Devices {
   readonly statuses = new Map<number, number>();
   /** Answers with 503 that lack a Retry-After: there must be none (RFC 3261 §21.5.4). */
   withoutRetryAfter = 0;
+  readonly #refused = new Map<number, Set<string>>();
   readonly #waiting = new Map<string, (response: SipResponse) => void>();
   readonly #socket: Socket = createSocket('udp4');
   readonly #loops: Promise<void>[] = [];
@@ -56,6 +57,11 @@ export class Devices {
 
   count(status: number): number {
     return this.statuses.get(status) ?? 0;
+  }
+
+  /** AoRs that were answered with this status at least once. */
+  refusedAors(status: number): string[] {
+    return [...(this.#refused.get(status) ?? [])];
   }
 
   /** Begins nothing new and waits until all that is under way has ended. */
@@ -121,6 +127,8 @@ export class Devices {
       device.learn(response);
     } else {
       ledger.refused += 1;
+      const refused = this.#refused.get(status) ?? new Set<string>();
+      this.#refused.set(status, refused.add(aor));
       if (status === 503 && response.header('retry-after') === undefined) this.withoutRetryAfter += 1;
     }
     return status;

@@ -7,8 +7,9 @@ import { TOPOLOGIES, type TopologyKind } from './topology.ts';
 
 const USAGE = `npm run faults -- [options]
   --kills N          kills of each case (default 20)
-  --cases LIST       topology/durability, or topology/durability/registrar to kill registrars instead of Redis
-                     (default: sentinel and cluster with each durability, single/everysec, sentinel/none/registrar)
+  --cases LIST       topology/durability, or topology/durability/registrar to kill registrars instead of Redis,
+                     topology/durability/cut to cut the replicas off for a second before the primary is killed
+                     (default: sentinel and cluster with each durability, single/everysec, some with cut, registrars)
   --devices N        phones that register meanwhile (default 100)
   --load N           acknowledged REGISTERs before each kill (default 1000)
   --port-base N      first of 60 ports (default: a free block)
@@ -21,8 +22,11 @@ const DEFAULT_CASES = [
     `sentinel/${durability}`,
     `cluster/${durability}`,
   ]),
+  ...['sentinel/none/cut', 'sentinel/replica/cut', 'cluster/none/cut', 'cluster/replica/cut'],
   'sentinel/none/registrar',
 ].join(',');
+
+const CUT_MS = 1000;
 
 interface Row extends Findings {
   readonly name: string;
@@ -49,6 +53,7 @@ async function runCase(name: string, options: RunOptions): Promise<Row> {
   try {
     for (let kill = 0; kill < options.kills; kill += 1) {
       await system.devices.acknowledge(options.load);
+      if (victim === 'cut') await cut(system);
       outages.push(victim === 'registrar' ? await killRegistrar(system, kill) : await killRedis(system));
       const found = await system.check();
       addFindings(sum, found);
@@ -63,11 +68,18 @@ async function runCase(name: string, options: RunOptions): Promise<Row> {
   }
 }
 
+/** For a second the primary has no replica: what is acknowledged now is on it alone. */
+async function cut(system: FaultSystem): Promise<void> {
+  await system.topology.cutReplicas();
+  await sleep(CUT_MS);
+}
+
 /** Ms until something is acknowledged that was sent after the kill had its effect. */
 async function killRedis(system: FaultSystem): Promise<number> {
   const began = performance.now();
   const killing = system.topology.killPrimary();
   await sleep(100);
+  system.topology.mendReplicas();
   await system.devices.acknowledge(system.accounts.length);
   const outage = performance.now() - began;
   await killing;

@@ -28,6 +28,9 @@ export interface Topology {
   killPrimary(): Promise<void>;
   /** Waits until every primary has its replica again, the killed one as a replica of its successor. */
   heal(): Promise<void>;
+  /** SIGSTOP and SIGCONT of the replicas: primaries go on without them. */
+  cutReplicas(): Promise<void>;
+  mendReplicas(): void;
   /** SIGSTOP and SIGCONT of all that serve. */
   pause(): void;
   resume(): void;
@@ -112,6 +115,18 @@ export function startTopology(kind: TopologyKind, options: TopologyOptions): Pro
   }
 }
 
+/** A wait for Redis that fails says what each server has to say about its replication. */
+async function explained(nodes: readonly Node[], work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const said = await Promise.all(
+      nodes.map(async (node) => `port ${node.port}:\n${await node.info('replication')}`),
+    );
+    throw new Error(said.join('\n'), { cause: error });
+  }
+}
+
 const APPENDING = ['--appendonly', 'yes', '--appendfsync', 'everysec'];
 
 function nodeMaker({ portBase, folder, settings = APPENDING }: TopologyOptions) {
@@ -133,6 +148,8 @@ async function startSingle(options: TopologyOptions): Promise<Topology> {
       await node.start();
     },
     heal: () => Promise.resolve(),
+    cutReplicas: () => Promise.resolve(),
+    mendReplicas: () => undefined,
     pause: () => node.process?.kill('SIGSTOP'),
     resume: () => node.process?.kill('SIGCONT'),
     flush: async () => {
@@ -159,7 +176,10 @@ async function startSentinel(options: TopologyOptions): Promise<Topology> {
     return ready && JSON.stringify(current).includes(`"${primary.port}"`);
   };
   const heal = async (): Promise<void> => {
-    await eventually('a replica in step', () => primary.hasReplica(), PATIENCE_MS);
+    await explained(
+      nodes,
+      eventually('a replica in step', () => primary.hasReplica(), PATIENCE_MS),
+    );
     await eventually('Sentinel seeing both', seen, PATIENCE_MS);
   };
   await heal();
@@ -181,6 +201,11 @@ async function startSentinel(options: TopologyOptions): Promise<Topology> {
       await replica.start(['--replicaof', HOST, String(primary.port)]);
     },
     heal,
+    cutReplicas: () => {
+      replica.process?.kill('SIGSTOP');
+      return Promise.resolve();
+    },
+    mendReplicas: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
     pause: () => nodes.forEach((node) => node.process?.kill('SIGSTOP')),
     resume: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
     flush: async () => {
@@ -260,6 +285,11 @@ async function startCluster(options: TopologyOptions): Promise<Topology> {
       await killed?.start();
     },
     heal,
+    cutReplicas: async () => {
+      const now = await primaries();
+      for (const node of nodes) if (!now.includes(node)) node.process?.kill('SIGSTOP');
+    },
+    mendReplicas: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
     pause: () => nodes.forEach((node) => node.process?.kill('SIGSTOP')),
     resume: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
     flush: async () => {

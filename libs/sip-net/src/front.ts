@@ -86,8 +86,8 @@ const MESSAGES = { stream: false };
 const TICK_MS = 50;
 /** Non-INVITE housekeeping happens in every so many-th tick. */
 const HOUSEKEEPING_TICKS = 5;
-/** Silent streams are looked for in every so many-th tick: every 5 s. */
-const SWEEP_TICKS = 100;
+/** So often silent streams are looked for, ms. */
+const SWEEP_MS = 5_000;
 /** So often the certificate files are looked at: a mounted Kubernetes Secret changes without a signal. */
 const CERTIFICATES_MS = 10_000;
 
@@ -197,12 +197,15 @@ class Front implements NativeFront, StreamUser {
     if (this.#tls !== undefined)
       this.#certificates = setInterval(() => void this.reloadCertificates(), CERTIFICATES_MS);
     let ticks = 0;
+    let sweepAt = clock.now() + SWEEP_MS;
     this.#interval = setInterval(() => {
       const now = clock.now();
       this.#wheel.turn(now);
       ticks += 1;
       if (ticks % HOUSEKEEPING_TICKS === 0) this.#servers?.tick(now);
-      if (ticks % SWEEP_TICKS === 0) this.#streams.sweep(now);
+      if (now < sweepAt) return;
+      sweepAt = now + SWEEP_MS;
+      this.#streams.sweep(now);
     }, TICK_MS);
   }
 

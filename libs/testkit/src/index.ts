@@ -7,6 +7,7 @@ export {
   answerChallenge,
   makeAuthority,
   makeCertificate,
+  openWire,
   Phone,
   pickChallenge,
   readChallenge,
@@ -14,4 +15,12 @@ export {
   token,
   viaBranch,
 } from '@rollcall/local';
-export type { Account, Certificate, Challenge, SipMessage, SipTransport } from '@rollcall/local';
+export type {
+  Account,
+  Certificate,
+  Challenge,
+  SipMessage,
+  SipTransport,
+  Wire,
+  WireTls,
+} from '@rollcall/local';

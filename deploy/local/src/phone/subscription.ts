@@ -1,5 +1,5 @@
 import type { SipRequest, SipResponse } from '@rollcall/sip';
-import { token, type Phone } from './phone.ts';
+import { token, type Phone, type RequestParts } from './phone.ts';
 
 export interface SubscribeOptions {
   /** Event header value: `reg`, `presence`, `message-summary`. */
@@ -27,8 +27,12 @@ export class Subscription {
     readonly options: SubscribeOptions,
   ) {}
 
-  /** Sends SUBSCRIBE: the first makes the dialog, the next ones refresh it; 0 ends it. */
-  async send(expires = this.options.expires ?? 3600, via: Phone = this.phone): Promise<SipResponse> {
+  /** Sends SUBSCRIBE: the first makes the dialog, the next ones refresh it; 0 ends it. `more` is for this one only. */
+  async send(
+    expires = this.options.expires ?? 3600,
+    via: Phone = this.phone,
+    more: Pick<RequestParts, 'headers' | 'body'> = {},
+  ): Promise<SipResponse> {
     const resource = this.options.resource ?? this.phone.aor;
     const { event, accept } = this.options;
     const parts = {
@@ -44,7 +48,9 @@ export class Subscription {
         `Contact: <${this.phone.contact}>`,
         ...(accept === undefined ? [] : [`Accept: ${accept}`]),
         ...(this.options.headers ?? []),
+        ...(more.headers ?? []),
       ],
+      ...(more.body === undefined ? {} : { body: more.body }),
     };
     const answer = await via.request('SUBSCRIBE', parts);
     const answered = answer.cseq();

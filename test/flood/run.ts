@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ALICE, TestSystem, type Account } from '@rollcall/testkit';
+import { CallFlood, type FloodResult } from './call-flood.ts';
+
+export interface FloodedOptions {
+  readonly rate: number;
+  readonly seconds: number;
+  readonly users: number;
+  readonly edges: number;
+}
+
+export interface FloodReport {
+  readonly flood: FloodResult;
+  /** Transactions of all edges when the last timers are over; the ring of answered ones is not among them. */
+  readonly transactionsLeft: number;
+  readonly busyFlows: number;
+  /** Resident memory of each edge before, right after, and when all is over, MiB. */
+  readonly memory: readonly { readonly before: number; readonly after: number; readonly idle: number }[];
+}
+
+/** Timers D, H, J, L and M of RFC 3261 and RFC 6026 all end within 64*T1. */
+const TIMERS_MS = 33_000;
+const POLL_MS = 500;
+const MIB = 1_048_576;
+
+/** Runs a flood against a system of its own. */
+export async function flooded({ rate, seconds, users, edges }: FloodedOptions): Promise<FloodReport> {
+  const callees: Account[] = Array.from({ length: users }, (_, i) => ({
+    user: `callee${String(i)}`,
+    password: `secret-${String(i)}`,
+  }));
+  const system = await TestSystem.start({ accounts: [ALICE, ...callees], replicas: { edge: edges } });
+  const names = Array.from({ length: edges }, (_, i) => `edge-${String(i + 1)}`);
+  const memory = (): Promise<number[]> =>
+    Promise.all(
+      names.map(async (name) =>
+        Math.round((await system.metrics(name)).sum('process_resident_memory_bytes') / MIB),
+      ),
+    );
+  const transactions = async (): Promise<number> => {
+    const kinds = ['pending', 'invites', 'clients'];
+    const counts = await Promise.all(
+      kinds.map((kind) => system.metric('edge', 'rollcall_sip_transactions', { kind })),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+  const flood = new CallFlood({
+    edges: names.map((_, i) => system.sip('udp', i + 1)),
+    domain: system.domain,
+    caller: ALICE,
+    callees,
+    rate,
+    seconds,
+  });
+  try {
+    const before = await memory();
+    const result = await flood.run();
+    const after = await memory();
+    const until = performance.now() + TIMERS_MS * 2;
+    while ((await transactions()) > 0 && performance.now() < until) await sleep(POLL_MS);
+    const idle = await memory();
+    return {
+      flood: result,
+      transactionsLeft: await transactions(),
+      busyFlows: await system.metric('edge', 'rollcall_proxy_busy_flows'),
+      memory: names.map((_, i) => ({ before: before[i] ?? 0, after: after[i] ?? 0, idle: idle[i] ?? 0 })),
+    };
+  } finally {
+    flood.close();
+    await system.stop();
+  }
+}

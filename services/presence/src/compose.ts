@@ -149,6 +149,7 @@ class RunningPresence {
         minExpires: minSubscription,
         maxExpires: maxSubscription,
         profileUrl,
+        settleLate: true,
       },
     );
   }

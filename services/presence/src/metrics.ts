@@ -73,6 +73,7 @@ function exposeBounds(metrics: Metrics, names: MetricNames, core: PresenceCore):
     { labels: { queue: 'records' }, value: core.records.kept.size },
     { labels: { queue: 'users' }, value: core.admission.keptUsers.size },
     { labels: { queue: 'notifications' }, value: core.notifier.outstanding },
+    { labels: { queue: 'unsettled' }, value: core.notifier.unsettled },
   ]);
   metrics.collect(names.boundLimit, 'Most entries that it may have.', 'gauge', () => [
     { labels: { queue: 'requests' }, value: MAX_WORKING },

@@ -187,7 +187,24 @@ export default tseslint.config(
     },
   },
   {
-    files: ['*.config.ts', '*.config.js'],
+    // The web UI: a browser's program with a project of its own.
+    files: ['services/admin/ui/**/*.{ts,tsx}'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: {
+      parserOptions: { project: './services/admin/ui/tsconfig.json', tsconfigRootDir: import.meta.dirname },
+    },
+    plugins: { '@nx': nx },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      'no-restricted-syntax': syntax(),
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['*.config.ts', '*.config.js', 'services/admin/ui/vite.config.ts'],
     rules: { 'no-restricted-exports': 'off' },
   },
 );

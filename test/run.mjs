@@ -24,15 +24,12 @@ const TOOLS = [
   { names: ['sipp'], debian: 'sip-tester' },
   { names: ['sipsak'], debian: 'sipsak' },
   { names: ['baresip'], debian: 'baresip-core' },
-  {
-    names: ['chromium', 'chromium-browser', 'google-chrome'],
-    debian: 'chromium',
-    optionalUntil: 'the web UI',
-  },
+  { names: ['chromium', 'chromium-browser', 'google-chrome'], debian: 'chromium' },
+  { names: ['tshark'], debian: 'tshark' },
 ];
 const onPath = (name) =>
   (env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)));
-const missing = () => TOOLS.filter((tool) => !tool.names.some(onPath) && tool.optionalUntil === undefined);
+const missing = () => TOOLS.filter((tool) => !tool.names.some(onPath));
 
 function installTools() {
   const wanted = missing().map((tool) => tool.debian);
@@ -138,7 +135,9 @@ async function main() {
   }
   installTools();
   const only = process.argv.slice(2);
-  const built = await check('build', () => script('tsc', '-b', 'tsconfig.build.json'));
+  const built = await check('build', () =>
+    run('npm', ['run', '--silent', 'build']).then((code) => code === 0),
+  );
   const { findRedisServer } = await import('../deploy/local/dist/redis/find.js').catch(() => ({}));
   const redis = findRedisServer?.({ root, env, say });
   if (redis === undefined) say('no Redis was found: tests that need one will fail');
@@ -146,7 +145,7 @@ async function main() {
   if (only.length === 0) {
     await Promise.all([
       check('lint', () => script('eslint', '.', '--max-warnings', '0')),
-      check('typecheck', () => script('tsc', '-p', 'tsconfig.json', '--noEmit')),
+      check('typecheck', () => run('npm', ['run', '--silent', 'typecheck']).then((code) => code === 0)),
     ]);
     await check('format', () => script('prettier', '--check', '--log-level', 'warn', '.'));
     if (built) await check('generated pages are up to date', generateIsClean);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npm start` on a machine that has nothing but Node: installs, builds, then hands over to what was built.
 import { spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -51,6 +51,21 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lockfile).m
 if (!existsSync(join(root, 'deploy', 'local', 'dist', 'start.js'))) say('building');
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 await step('the build', process.execPath, [tsc, '-b', join(root, 'tsconfig.build.json')]);
+
+// The web UI is bundled when one of its files is newer than what was bundled.
+const ui = join(root, 'services', 'admin', 'ui');
+const bundled = join(root, 'services', 'admin', 'dist', 'ui', 'index.html');
+const sources = [lockfile, ui, ...readdirSync(ui, { recursive: true }).map((name) => join(ui, name))];
+const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
+if (!existsSync(bundled) || statSync(bundled).mtimeMs < newest) {
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  await step('the build of the web UI', process.execPath, [
+    vite,
+    'build',
+    '--config',
+    join(ui, 'vite.config.ts'),
+  ]);
+}
 
 const { main } = await import('./dist/start.js');
 process.exit(await main(root, process.argv.slice(2)));

@@ -1,0 +1,329 @@
+import { useEffect, useState } from 'preact/hooks';
+import { get, part, put, remove } from '../api.ts';
+import { plain } from '../format.ts';
+import type { Domain, PageOf, User } from '../model.ts';
+import { href } from '../router.ts';
+import { Confirm, Dialog, Empty, Failure, Panel, Pill, Table } from '../parts/basics.tsx';
+import { asError, useApi, useTitle } from '../parts/hooks.ts';
+import { SchemaFields, titleOf, useBodySchema } from '../parts/schema-form.tsx';
+import type { Values } from '../parts/schema-form.tsx';
+import { attempt } from '../parts/toast.tsx';
+
+const DOMAIN_PATH = '/v1/domains/{domain}';
+const USER_PATH = '/v1/domains/{domain}/users/{user}';
+const PAGE = 100;
+/** What a view of a user has and its settings have not. */
+const NOT_SETTINGS = new Set(['aor', 'user', 'domain', 'realm', 'algorithms', 'name']);
+
+const settingsOf = (view: Readonly<Record<string, unknown>>, keep: readonly string[] = []): Values =>
+  Object.fromEntries(Object.entries(view).filter(([name]) => !NOT_SETTINGS.has(name) || keep.includes(name)));
+
+/** Domains with their policies, and the users of one. */
+export function DomainsPage({ name }: { name: string | undefined }) {
+  useTitle('Users & policies');
+  const domains = useApi<PageOf<Domain>>('/v1/domains');
+  const [making, setMaking] = useState(false);
+  const list = domains.value?.items ?? [];
+  const current = list.find((domain) => domain.name === name) ?? list[0];
+  return (
+    <>
+      <h1>Users &amp; policies</h1>
+      <Failure error={domains.error} />
+      <div class="toolbar">
+        <nav class="tabs inline" aria-label="Domains">
+          {list.map((domain) => (
+            <a
+              key={domain.name}
+              href={href('domains', domain.name)}
+              aria-current={domain === current ? 'page' : undefined}
+            >
+              {domain.name}
+            </a>
+          ))}
+        </nav>
+        <button type="button" onClick={() => setMaking(true)}>
+          New domain
+        </button>
+      </div>
+      {domains.value !== undefined && current === undefined && <Empty>There is no domain yet.</Empty>}
+      {current !== undefined && (
+        <div class="two wide-left" key={current.name}>
+          <Users domain={current} />
+          <Policy domain={current} onChange={domains.reload} />
+        </div>
+      )}
+      {making && (
+        <DomainDialog
+          domain={undefined}
+          onClose={() => setMaking(false)}
+          onSaved={(saved) => {
+            setMaking(false);
+            domains.reload();
+            location.hash = href('domains', saved);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function Policy({ domain, onChange }: { domain: Domain; onChange: () => void }) {
+  const [editing, setEditing] = useState(false);
+  const [going, setGoing] = useState(false);
+  const settings = Object.entries(settingsOf(domain, ['realm']));
+  return (
+    <Panel
+      title={`Policy of ${domain.name}`}
+      actions={
+        <>
+          <button type="button" onClick={() => setEditing(true)}>
+            Edit policy
+          </button>
+          <button type="button" class="danger" onClick={() => setGoing(true)}>
+            Delete domain
+          </button>
+        </>
+      }
+    >
+      {settings.length === 0 ? (
+        <Empty>Everything as usual.</Empty>
+      ) : (
+        <dl class="facts">
+          {settings.map(([name, value]) => (
+            <>
+              <dt>{titleOf(name)}</dt>
+              <dd>{Array.isArray(value) ? value.join(', ') : String(value)}</dd>
+            </>
+          ))}
+        </dl>
+      )}
+      {editing && (
+        <DomainDialog
+          domain={domain}
+          onClose={() => setEditing(false)}
+          onSaved={() => {
+            setEditing(false);
+            onChange();
+          }}
+        />
+      )}
+      {going && (
+        <Confirm
+          title="Delete this domain?"
+          text={`${domain.name} is no longer served: its users cannot register. The users themselves stay stored.`}
+          verb="Delete"
+          onYes={() =>
+            void attempt(() => remove(`/v1/domains/${part(domain.name)}`), 'The domain was deleted').then(
+              onChange,
+            )
+          }
+          onClose={() => setGoing(false)}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function DomainDialog({
+  domain,
+  onClose,
+  onSaved,
+}: {
+  domain: Domain | undefined;
+  onClose: () => void;
+  onSaved: (name: string) => void;
+}) {
+  const { schema, error } = useBodySchema(DOMAIN_PATH);
+  const [name, setName] = useState(domain?.name ?? '');
+  const [values, setValues] = useState<Values>(domain === undefined ? {} : settingsOf(domain, ['realm']));
+  const save = async (): Promise<void> => {
+    const path = `/v1/domains/${part(name.trim())}`;
+    if (await attempt(() => put('PUT', path, values), 'Saved; in force at once')) onSaved(name.trim());
+  };
+  return (
+    <Dialog title={domain === undefined ? 'New domain' : `Policy of ${domain.name}`} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        {domain === undefined && (
+          <div class="field">
+            <label for="domain-name">Name</label>
+            <input
+              id="domain-name"
+              required
+              value={name}
+              onInput={({ currentTarget }) => setName(currentTarget.value)}
+            />
+          </div>
+        )}
+        <Failure error={error} />
+        {schema !== undefined && <SchemaFields schema={schema} values={values} onChange={setValues} />}
+        <div class="buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Users({ domain }: { domain: Domain }) {
+  const [users, setUsers] = useState<readonly User[]>([]);
+  const [cursor, setCursor] = useState<string | undefined>();
+  const [error, setError] = useState<Error | undefined>();
+  const [editing, setEditing] = useState<User | 'new' | undefined>();
+  const [going, setGoing] = useState<User | undefined>();
+  const path = `/v1/domains/${part(domain.name)}/users`;
+  const load = async (from?: string): Promise<void> => {
+    try {
+      const page = await get<PageOf<User>>(
+        `${path}?limit=${String(PAGE)}${from === undefined ? '' : `&cursor=${part(from)}`}`,
+      );
+      setUsers((before) => (from === undefined ? page.items : [...before, ...page.items]));
+      setCursor(page.cursor);
+      setError(undefined);
+    } catch (problem) {
+      setError(asError(problem));
+    }
+  };
+  useEffect(() => {
+    void load();
+  }, [path]);
+  return (
+    <Panel
+      title={`Users of ${domain.name}`}
+      flush
+      actions={
+        <button type="button" onClick={() => setEditing('new')}>
+          New user
+        </button>
+      }
+    >
+      <Failure error={error} />
+      <Table label="Users" head={['User', 'Name', 'Sign-in name', 'State', '']}>
+        {users.map((user) => (
+          <tr key={user.aor}>
+            <th scope="row">
+              <a href={href('aors', user.aor)}>{plain(user.aor)}</a>
+            </th>
+            <td>{user.displayName}</td>
+            <td>
+              <code>{user.authUser}</code>
+            </td>
+            <td>{user.enabled ? <Pill tone="good">enabled</Pill> : <Pill tone="warn">disabled</Pill>}</td>
+            <td class="number">
+              <button
+                type="button"
+                class="small"
+                aria-label={`Edit ${user.user}`}
+                onClick={() => setEditing(user)}
+              >
+                Edit
+              </button>{' '}
+              <button
+                type="button"
+                class="small danger"
+                aria-label={`Delete ${user.user}`}
+                onClick={() => setGoing(user)}
+              >
+                Delete
+              </button>
+            </td>
+          </tr>
+        ))}
+      </Table>
+      {cursor !== undefined && (
+        <p class="more">
+          <button type="button" onClick={() => void load(cursor)}>
+            More
+          </button>
+        </p>
+      )}
+      {editing !== undefined && (
+        <UserDialog
+          domain={domain.name}
+          user={editing === 'new' ? undefined : editing}
+          onClose={() => setEditing(undefined)}
+          onSaved={() => {
+            setEditing(undefined);
+            void load();
+          }}
+        />
+      )}
+      {going !== undefined && (
+        <Confirm
+          title="Delete this user?"
+          text={`${plain(going.aor)} can no longer register. Bindings stay until they expire or are removed.`}
+          verb="Delete"
+          onYes={() =>
+            void attempt(() => remove(`${path}/${part(going.user)}`), 'The user was deleted').then(() =>
+              load(),
+            )
+          }
+          onClose={() => setGoing(undefined)}
+        />
+      )}
+    </Panel>
+  );
+}
+
+function UserDialog({
+  domain,
+  user,
+  onClose,
+  onSaved,
+}: {
+  domain: string;
+  user: User | undefined;
+  onClose: () => void;
+  onSaved: () => void;
+}) {
+  const { schema, error } = useBodySchema(USER_PATH);
+  const [name, setName] = useState(user?.user ?? '');
+  const [values, setValues] = useState<Values>(user === undefined ? {} : settingsOf(user));
+  const save = async (): Promise<void> => {
+    const path = `/v1/domains/${part(domain)}/users/${part(name.trim())}`;
+    if (await attempt(() => put('PUT', path, values), 'Saved; in force at once')) onSaved();
+  };
+  return (
+    <Dialog title={user === undefined ? `New user of ${domain}` : plain(user.aor)} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        {user === undefined && (
+          <div class="field">
+            <label for="user-name">User</label>
+            <input
+              id="user-name"
+              required
+              value={name}
+              onInput={({ currentTarget }) => setName(currentTarget.value)}
+            />
+          </div>
+        )}
+        <Failure error={error} />
+        {schema !== undefined && (
+          <SchemaFields schema={schema} values={values} onChange={setValues} hide={['ha1']} />
+        )}
+        <div class="buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,258 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { clockUs, took } from '../format.ts';
+import type { Ladder, Lifeline, Step } from '../model.ts';
+import { Pill } from './basics.tsx';
+import type { Tone } from './basics.tsx';
+
+/** Heights and widths of the drawing, in pixels; the rows of the list beside it have the same height. */
+const ROW = 46;
+const COLUMN = 138;
+const MARGIN = 66;
+const HEAD_TOP = 58;
+/** A pause between two steps that is worth a word, µs. */
+const PAUSE_US = 400_000;
+
+export const TONES: Readonly<Record<Step['tone'], Tone>> = {
+  plain: 'plain',
+  good: 'good',
+  challenge: 'warn',
+  refused: 'bad',
+};
+
+function Arrow({ step, index, lines }: { step: Step; index: number; lines: ReadonlyMap<string, number> }) {
+  const y = index * ROW + ROW / 2 + 6;
+  const from = lines.get(step.from) ?? MARGIN;
+  const to = lines.get(step.to) ?? MARGIN;
+  const way = Math.sign(to - from) || 1;
+  const tip = to - way * 3;
+  const middle = (from + to) / 2;
+  return (
+    <g class={`arrow ${step.tone} ${step.kind}`}>
+      <line x1={from} y1={y} x2={tip} y2={y} />
+      <path d={`M${String(tip)} ${String(y)} l${String(-7 * way)} -4 v8 z`} />
+      <text x={middle} y={y - 6} text-anchor="middle">
+        {step.label}
+      </text>
+    </g>
+  );
+}
+
+/** The lifelines with an arrow for each step. The list beside it says the same in words, so it is hidden from screen readers. */
+function Drawing({
+  ladder,
+  steps,
+  selected,
+  onSelect,
+}: {
+  ladder: Ladder;
+  steps: readonly Step[];
+  selected: number;
+  onSelect: (index: number) => void;
+}) {
+  const lines = new Map(ladder.lifelines.map(({ id }, index) => [id, MARGIN + index * COLUMN]));
+  const width = 2 * MARGIN + (ladder.lifelines.length - 1) * COLUMN;
+  const height = steps.length * ROW;
+  return (
+    <svg
+      class="drawing"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${String(width)} ${String(height)}`}
+      aria-hidden="true"
+      onClick={(event) => {
+        onSelect(Math.floor((event as MouseEvent & { offsetY: number }).offsetY / ROW));
+      }}
+    >
+      {selected >= 0 && <rect class="chosen" x={0} y={selected * ROW} width={width} height={ROW} />}
+      {[...lines].map(([id, x]) => (
+        <line key={id} class="life" x1={x} y1={0} x2={x} y2={height} />
+      ))}
+      {steps.map((step, index) => (
+        <Arrow key={`${String(step.at)} ${String(index)}`} step={step} index={index} lines={lines} />
+      ))}
+    </svg>
+  );
+}
+
+function Heads({ lifelines }: { lifelines: readonly Lifeline[] }) {
+  return (
+    <div class="heads" style={{ width: `${String(2 * MARGIN + (lifelines.length - 1) * COLUMN)}px` }}>
+      {lifelines.map(({ id, kind, name, detail }, index) => (
+        <div
+          key={id}
+          class={`head ${kind}`}
+          style={{
+            left: `${String(MARGIN + index * COLUMN - COLUMN / 2 + 4)}px`,
+            width: `${String(COLUMN - 8)}px`,
+          }}
+          title={detail}
+        >
+          <strong>{name}</strong>
+          <span>{detail}</span>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** A message with its start line, names of headers and body apart. */
+function Message({ text }: { text: string }) {
+  const lines = text.split('\n');
+  const end = lines.indexOf('');
+  return (
+    <pre class="message" tabIndex={0} aria-label="Raw message">
+      {lines.map((line, index) => {
+        const colon = line.indexOf(':');
+        const header = index > 0 && (end < 0 || index < end) && colon > 0 && !/^\s/.test(line);
+        return (
+          <span key={index} class={index === 0 ? 'start' : undefined}>
+            {header ? (
+              <>
+                <b>{line.slice(0, colon)}</b>
+                {line.slice(colon)}
+              </>
+            ) : (
+              line
+            )}
+            {'\n'}
+          </span>
+        );
+      })}
+    </pre>
+  );
+}
+
+function Detail({ step, ladder }: { step: Step; ladder: Ladder }) {
+  const nameOf = (id: string): string => ladder.lifelines.find((one) => one.id === id)?.name ?? id;
+  const { refusal } = step;
+  return (
+    <aside class="detail" aria-label="Chosen step" aria-live="polite">
+      <h3>
+        <Pill tone={TONES[step.tone]}>{step.label}</Pill>
+        <span class="way">
+          {nameOf(step.from)} → {nameOf(step.to)}
+        </span>
+      </h3>
+      <p class="note">{step.note}</p>
+      {refusal !== undefined && (
+        <dl class="facts refusal">
+          <dt>Refused by</dt>
+          <dd>{refusal.by}</dd>
+          {refusal.rule !== undefined && (
+            <>
+              <dt>Rule</dt>
+              <dd>{refusal.rule}</dd>
+            </>
+          )}
+          {refusal.label !== undefined && (
+            <>
+              <dt>Label</dt>
+              <dd>
+                <code>{refusal.label}</code>
+              </dd>
+            </>
+          )}
+        </dl>
+      )}
+      <dl class="facts">
+        <dt>Time</dt>
+        <dd>{clockUs(step.at)}</dd>
+        {step.took !== undefined && (
+          <>
+            <dt>{step.kind === 'commit' ? 'Took' : 'After its request'}</dt>
+            <dd>{took(step.took)}</dd>
+          </>
+        )}
+        {step.callId !== undefined && (
+          <>
+            <dt>Call-ID</dt>
+            <dd>
+              <code>{step.callId}</code>
+            </dd>
+          </>
+        )}
+        {step.transport !== undefined && (
+          <>
+            <dt>Transport</dt>
+            <dd>
+              {step.transport}, {step.size} octets
+            </dd>
+          </>
+        )}
+      </dl>
+      {step.message !== undefined && <Message text={step.message} />}
+    </aside>
+  );
+}
+
+/** The whole ladder: a drawing, the same in words, and the step that was chosen. */
+export function LadderView({ ladder }: { ladder: Ladder }) {
+  const { steps } = ladder;
+  const [chosen, setChosen] = useState(-1);
+  const list = useRef<HTMLOListElement>(null);
+  const selected = Math.min(chosen, steps.length - 1);
+  const step = steps[selected];
+  const first = steps[0]?.at ?? 0;
+  const pauses = useMemo(
+    () => steps.map((one, index) => (index === 0 ? 0 : one.at - (steps[index - 1]?.at ?? one.at))),
+    [steps],
+  );
+  useEffect(() => {
+    if (chosen < 0 && steps.length > 0) setChosen(0);
+  }, [steps.length, chosen]);
+  const move = (event: KeyboardEvent): void => {
+    const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const next = selected + by;
+    if (by === 0 || next < 0 || next >= steps.length) return;
+    event.preventDefault();
+    setChosen(next);
+    list.current?.querySelectorAll('button')[next]?.focus();
+  };
+  return (
+    <div class="ladder">
+      <div class="story" tabIndex={0} role="region" aria-label="Ladder">
+        <div class="top" style={{ height: `${String(HEAD_TOP)}px` }}>
+          <div class="corner">Time</div>
+          <Heads lifelines={ladder.lifelines} />
+          <div class="corner words">What happens</div>
+        </div>
+        <div class="rows">
+          <div class="times" aria-hidden="true">
+            {steps.map((one, index) => (
+              <div key={index} class={index === selected ? 'chosen' : undefined}>
+                <span>{clockUs(one.at).slice(0, 12)}</span>
+                <span class={(pauses[index] ?? 0) > PAUSE_US ? 'pause' : 'since'}>
+                  +{took(index === 0 ? 0 : (pauses[index] ?? 0))}
+                </span>
+              </div>
+            ))}
+          </div>
+          <Drawing ladder={ladder} steps={steps} selected={selected} onSelect={setChosen} />
+          <ol class="notes" ref={list} onKeyDown={move}>
+            {steps.map((one, index) => (
+              <li key={index}>
+                <button
+                  type="button"
+                  aria-pressed={index === selected}
+                  onClick={() => {
+                    setChosen(index);
+                  }}
+                >
+                  <span class="unseen">
+                    {took(one.at - first)}, {one.label}:{' '}
+                  </span>
+                  <span class={`dot ${TONES[one.tone]}`} aria-hidden="true" />
+                  <span class="text">
+                    {one.repeated === true && <em>repeated · </em>}
+                    {one.note}
+                  </span>
+                </button>
+              </li>
+            ))}
+          </ol>
+        </div>
+      </div>
+      {step !== undefined && <Detail step={step} ladder={ladder} />}
+    </div>
+  );
+}

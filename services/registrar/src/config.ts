@@ -81,8 +81,8 @@ export const registrarConfig = defineConfig({
   outbound: {
     env: 'ROLLCALL_OUTBOUND',
     type: choice(OUTBOUND_MODES),
-    default: DEFAULT_POLICY.outbound,
-    help: 'SIP Outbound (RFC 5626): "supported" answers its registrations with Require: outbound and Flow-Timer, or with 439 where the first hop lacks it; "required" refuses others with 421. It wants edges that answer STUN on their UDP ports. A domain may set its own.',
+    default: 'supported',
+    help: 'SIP Outbound (RFC 5626): "supported" answers its registrations with Require: outbound and Flow-Timer, or with 439 where the first hop lacks it; "required" refuses others with 421; "ignored" promises nothing, for edges in front that do not answer STUN on their UDP ports. A domain may set its own.',
   },
   flowTimer: {
     env: 'ROLLCALL_FLOW_TIMER',

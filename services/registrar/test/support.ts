@@ -38,6 +38,8 @@ export class World implements RegistrarUsers, RegistrarAudit {
   readonly users = new Set<string>();
   readonly granted = new Map<string, Aor[]>();
   readonly audited: AuditEntry[] = [];
+  /** Told when the domains change. */
+  readonly listeners = new Set<() => void>();
   readonly aliases = new Map<Aor, Aor>();
   readonly policies = new Map<Aor, PolicySettings>();
   readonly leases: EdgeLease[] = [];
@@ -92,6 +94,10 @@ export class World implements RegistrarUsers, RegistrarAudit {
     return policy === undefined ? user : { ...user, policy };
   }
 
+  changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+
   append(entry: AuditEntry): Promise<void> {
     this.audited.push(entry);
     return Promise.resolve();
@@ -113,7 +119,13 @@ export class Replica {
 
   constructor(world: World, policy: Policy = DEFAULT_POLICY) {
     const { counters, memory } = this;
-    const source = { list: () => Promise.resolve(world.domains), onChange: () => () => undefined };
+    const source = {
+      list: () => Promise.resolve(world.domains),
+      onChange: (listener: () => void) => {
+        world.listeners.add(listener);
+        return () => world.listeners.delete(listener);
+      },
+    };
     this.table = new DomainTable(source, policy, quiet);
     this.table.start();
     const parts = { location: world.location, clock: world.clock, memory, counters, log: quiet };

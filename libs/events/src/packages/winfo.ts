@@ -97,8 +97,10 @@ class WatcherView implements StateView {
 
   #present(each: Subscription, event: string): string {
     const left = Math.max(0, Math.round((each.expiresAt - this.#now) / 1000));
+    const since = Math.max(0, Math.floor((this.#now - each.createdAt) / 1000));
+    const times = `expiration="${left}" duration-subscribed="${since}"`;
     const status = watcherStatus(each) ?? 'terminated';
-    return watcher(each.id, each.watcher, `status="${status}" event="${event}" expiration="${left}"`);
+    return watcher(each.id, each.watcher, `status="${status}" event="${event}" ${times}`);
   }
 }
 

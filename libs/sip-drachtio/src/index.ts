@@ -1,0 +1,3 @@
+export { createDrachtioFront } from './front.ts';
+export type { DrachtioFront, DrachtioFrontOptions, DrachtioSizes } from './front.ts';
+export { MAX_FRAME } from './link.ts';

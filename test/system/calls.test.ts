@@ -271,6 +271,8 @@ describe('OPTIONS', () => {
         (await store.location.read(aorOf(account) as never)).bindings[0]?.reachability?.reachable === true,
       15_000,
     );
+    const [shown] = await system.admin.bindings(aorOf(account));
+    expect(shown?.['reachability']).toMatchObject({ reachable: true, rttMs: expect.any(Number) as number });
     expect(
       await system.metric('edge', 'rollcall_qualify_requests_total', { outcome: 'answered' }),
     ).toBeGreaterThan(0);

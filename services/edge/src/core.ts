@@ -32,6 +32,8 @@ import { CallProxy } from './proxy/call-proxy.ts';
 import type { UpstreamObserver } from './proxy/call-proxy.ts';
 import { DialogStates } from './proxy/dialog-states.ts';
 import { Egress } from './proxy/egress.ts';
+import { NO_DNS, OutsideTargets } from './proxy/outside.ts';
+import type { LocateNextHops } from './proxy/outside.ts';
 import { PushWaker } from './proxy/push-waker.ts';
 import type { PushOptions, PushSender } from './proxy/push-waker.ts';
 import { Targets } from './proxy/targets.ts';
@@ -60,6 +62,8 @@ export interface CorePorts {
   /** Where push notifications are asked for; undefined when nobody can be woken. */
   readonly push: PushSender | undefined;
   readonly load: LoadSources;
+  /** Looks next hops outside up; undefined for an edge without DNS. */
+  readonly locate?: LocateNextHops;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
@@ -157,12 +161,13 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   const registrar = forwarder('registrar', ports.registrar);
   const presence = forwarder('presence', ports.presence);
   const egress = new Egress(front, names, new EdgeFinder(ports.leases, clock), trace);
+  const outside = new OutsideTargets(egress, ports.locate ?? NO_DNS);
   const reports = new FlowReports(ports.registrar, clock, options.inner);
   const waker =
     ports.push === undefined
       ? undefined
       : new PushWaker(ports.push, location, storeClock, timers, options.push);
-  const targets = new Targets(names, egress, {
+  const targets = new Targets(names, egress, outside, {
     gone: (aor, binding) => {
       reports.report(aor, binding, GONE);
     },
@@ -185,6 +190,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
       : new DialogStates(ports.presence, timers, () => clock.now(), {
           ...options.dialogs,
           inner: options.inner,
+          isOurs: (host) => domains.get(host) !== undefined,
         });
   const qualifier =
     options.qualify === undefined
@@ -236,7 +242,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   const admission = new Admission(ports.load, random);
   return {
     onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters, admission),
-    onInnerRequest: new OnInnerRequest(router, names, egress, timers, counters, observers, busy),
+    onInnerRequest: new OnInnerRequest(router, names, egress, outside, timers, counters, observers, busy),
     counters,
     refusing: () => (replies.refusing === undefined ? undefined : REFUSALS[replies.refusing]),
     domains,

@@ -1,18 +1,22 @@
-/** How late a regular tick comes: what else there is to do has held it up so long. */
+/** Ticks that are looked back on: a single pause (garbage, a busy neighbour) is no overload, ten late ticks on end are. */
+const TICKS = 10;
+
+/** How late a regular tick comes, steadily: what else there is to do has held each of the last ones up by that. */
 export class LoopDelay {
   #last: number | undefined;
-  #lag = 0;
+  readonly #lags: number[] = [];
 
   /** @param everyMs when the tick is due. */
   constructor(private readonly everyMs: number) {}
 
-  /** The lateness of the last tick, ms. */
+  /** The least lateness of the last ticks, ms; 0 until there are enough. */
   lag(): number {
-    return this.#lag;
+    return this.#lags.length < TICKS ? 0 : Math.min(...this.#lags);
   }
 
   tick(now: number): void {
-    if (this.#last !== undefined) this.#lag = Math.max(0, now - this.#last - this.everyMs);
+    if (this.#last !== undefined) this.#lags.push(Math.max(0, now - this.#last - this.everyMs));
+    if (this.#lags.length > TICKS) this.#lags.shift();
     this.#last = now;
   }
 }

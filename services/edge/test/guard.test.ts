@@ -197,13 +197,20 @@ describe('F03 overload', () => {
     expect(statuses(await call(edge).catch(() => edge.send(draft())))).toEqual([503]);
   });
 
-  it('F03 a tick that is late is the lag', () => {
+  it('F03 only ticks that are late one after the other are a load, not a pause', () => {
     const delay = new LoopDelay(100);
-    delay.tick(0);
-    delay.tick(100);
+    let now = 0;
+    const tick = (lag: number): void => {
+      now += 100 + lag;
+      delay.tick(now);
+    };
+    for (let i = 0; i < 12; i += 1) tick(0);
+    tick(3_000);
     expect(delay.lag()).toBe(0);
-    delay.tick(500);
+    for (let i = 0; i < 10; i += 1) tick(300 + i);
     expect(delay.lag()).toBe(300);
+    tick(0);
+    expect(delay.lag()).toBe(0);
   });
 });
 

@@ -4,7 +4,7 @@ import { assertNever } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Binding } from '@rollcall/location';
+import type { Binding, Reachability } from '@rollcall/location';
 import type { FastifyRequest } from 'fastify';
 import { identityOf, secured } from '../auth/access.ts';
 import { actorOf } from '../auth/identity.ts';
@@ -30,6 +30,16 @@ const BindingView = Type.Object(
     path: Type.Array(Type.String(), { description: 'Path values, top first (RFC 3327)' }),
     userAgent: Type.Optional(Type.String()),
     source: Type.Optional(Type.String({ description: 'Where the REGISTER came from, as the edge saw it' })),
+    reachability: Type.Optional(
+      Type.Object(
+        {
+          reachable: Type.Boolean({ description: 'Whether the device answered the last ping' }),
+          rttMs: Type.Optional(Type.Integer({ description: 'Round trip of the ping, milliseconds' })),
+          at: Timestamp,
+        },
+        { description: 'What the edge last found out by asking the device; absent where nobody asks' },
+      ),
+    ),
     registeredAt: Timestamp,
     refreshedAt: Timestamp,
     expiresAt: Timestamp,
@@ -71,11 +81,20 @@ function viewOf(binding: Binding, now: EpochMs): Static<typeof BindingView> {
     path: binding.path.map(shown),
     ...(binding.userAgent === undefined ? {} : { userAgent: shown(binding.userAgent) }),
     ...(binding.source === undefined ? {} : { source: shown(binding.source) }),
+    ...(binding.reachability === undefined ? {} : { reachability: reachabilityOf(binding.reachability) }),
     registeredAt: isoTime(binding.registeredAt),
     refreshedAt: isoTime(binding.refreshedAt),
     expiresAt: isoTime(binding.expiresAt),
     expires: remaining(binding.expiresAt, now),
   };
+}
+
+function reachabilityOf({
+  reachable,
+  rttMs,
+  at,
+}: Reachability): NonNullable<Static<typeof BindingView>['reachability']> {
+  return { reachable, ...(rttMs === undefined ? {} : { rttMs }), at: isoTime(at) };
 }
 
 /** The bindings of an AoR: read, and taken away. */

@@ -19,6 +19,8 @@ export interface DialogStatesOptions {
   readonly calls: number;
   /** Where inner services reach this edge, `host:port`. */
   readonly inner: string;
+  /** True for a host whose users are ours: states of others are not for us to publish. */
+  readonly isOurs: (host: string) => boolean;
 }
 
 export interface DialogCounters {
@@ -152,7 +154,7 @@ export class DialogStates implements UpstreamObserver {
     const { request } = upstream;
     if (request.method !== 'INVITE' || !isOutOfDialog(request)) return upstream;
     const key = keysOf(request)?.[0];
-    const sides = sidesOf(upstream, aor);
+    const sides = sidesOf(upstream, aor, this.options.isOurs);
     if (key === undefined || sides.length === 0) return upstream;
     const publications = sides.map(
       (side) => new Publication(side, this.presence, this.options, this.counters),
@@ -240,7 +242,11 @@ class WatchedUpstream implements Upstream {
 }
 
 /** The callee, and the caller when a user of ours has been proved. */
-function sidesOf({ request, origin }: Upstream, callee: Aor): DialogSide[] {
+function sidesOf(
+  { request, origin }: Upstream,
+  callee: Aor,
+  isOurs: (host: string) => boolean,
+): DialogSide[] {
   const from = request.from();
   const callId = request.callId();
   if (!from.ok || !callId.ok) return [];
@@ -259,8 +265,8 @@ function sidesOf({ request, origin }: Upstream, callee: Aor): DialogSide[] {
       remote: privately ? ANONYMOUS : partyOf(from.value),
     },
   ];
-  const caller = /<(sip:[^>]+)>/.exec(origin.identity)?.[1];
-  if (caller !== undefined && caller !== callee)
+  const [, caller, host] = /<(sip:[^@>]+@([^>;:]+))>/.exec(origin.identity) ?? [];
+  if (caller !== undefined && caller !== callee && isOurs(host ?? ''))
     sides.push({
       ...base,
       entity: caller,

@@ -1,7 +1,8 @@
-import { canWake, pushParams, samePush } from '@rollcall/location';
+import { canWake, pushParams, readFlowToken, samePush } from '@rollcall/location';
 import type { Aor, Binding, LocationReader, StoreClock } from '@rollcall/location';
 import type { TimerHandle, Timers } from '@rollcall/kernel';
 import { parseUri } from '@rollcall/sip';
+import { userOf } from './targets.ts';
 import type { Device } from './targets.ts';
 
 /** What is told of a device that is to be woken. */
@@ -74,7 +75,9 @@ export class PushWaker {
 
   /** True for a device that sleeps without its flow showing it: one without a connection. */
   maySleep([first]: Device): boolean {
-    return wakeable(first) !== undefined && !/transport=(?:tcp|tls|ws)/i.test(first.path[0] ?? '');
+    if (wakeable(first) === undefined) return false;
+    const token = userOf(first.path[0] ?? '');
+    return token !== undefined && readFlowToken(token)?.flow.startsWith('u') === true;
   }
 
   /** `done` gets the binding that the device has made or refreshed since; undefined when it cannot be woken or does not come. */

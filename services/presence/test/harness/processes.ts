@@ -18,17 +18,19 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A Redis of the test's own, without persistence. */
+/** A Redis of the test's own; with `appendOnly` it keeps what it was told over a kill, without it nothing. */
 export class OwnRedis {
   #child: ChildProcess | undefined;
 
   private constructor(
     readonly port: number,
     private readonly directory: string,
+    private readonly appendOnly: boolean,
   ) {}
 
-  static async start(): Promise<OwnRedis> {
-    const redis = new OwnRedis(await freePort(), await mkdtemp(join(tmpdir(), 'rollcall-presence-')));
+  static async start(appendOnly = false): Promise<OwnRedis> {
+    const directory = await mkdtemp(join(tmpdir(), 'rollcall-presence-'));
+    const redis = new OwnRedis(await freePort(), directory, appendOnly);
     redis.run();
     return redis;
   }
@@ -39,9 +41,10 @@ export class OwnRedis {
 
   run(): void {
     const binary = process.env['ROLLCALL_REDIS_SERVER'] ?? 'redis-server';
+    const kept = ['--appendonly', this.appendOnly ? 'yes' : 'no', '--appendfsync', 'everysec'];
     this.#child = spawn(
       binary,
-      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''],
+      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', ...kept],
       {
         stdio: 'ignore',
       },
@@ -115,6 +118,10 @@ export class Replica {
 
   get inner(): number {
     return this.ready?.inner ?? 0;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   get exitCode(): number | null {

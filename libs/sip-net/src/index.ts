@@ -7,6 +7,7 @@ export {
   type NativeFront,
   type SipFrontOptions,
 } from './front.ts';
+export { createDns, type DnsOptions } from './dns.ts';
 export { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
 export type { NetLog } from './runner-context.ts';
 export { FLOW_LETTERS } from './stream-flow.ts';

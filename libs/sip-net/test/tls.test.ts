@@ -18,7 +18,8 @@ let bench: AllBench;
 afterEach(() => bench.stop());
 
 const certificateFor = (name: string) => makeCertificate(AUTHORITY, { name, names: [name] });
-const shown = (client: RawClient): string => (client.socket as TLSSocket).getPeerCertificate().subject.CN;
+const shown = (client: RawClient): string =>
+  (client.socket as TLSSocket).getPeerCertificate().subject.CN as string;
 
 describe('SNI (RFC 6066 §3)', () => {
   it('the certificate is that of the host asked for, a wildcard counts, the first is for all others', async () => {

@@ -7,4 +7,5 @@ export * from './machines/invite-server.ts';
 export * from './machines/non-invite-client.ts';
 export * from './machines/non-invite-server.ts';
 export * from './matching.ts';
+export * from './next-hops.ts';
 export * from './timers.ts';

@@ -6,10 +6,11 @@ import type { OpsServer } from '@rollcall/http';
 import { epochMs } from '@rollcall/kernel';
 import type { Clock, Timers } from '@rollcall/kernel';
 import type { SipRequest } from '@rollcall/sip';
+import { locate } from '@rollcall/sip-transaction';
 import {
   createInnerLink,
   createInnerServer,
-  createSipFront,
+  createDns,
   DEFAULT_LIMITS,
   dnsReplicas,
   staticReplicas,
@@ -24,6 +25,8 @@ import { createCore } from './core.ts';
 import type { CoreOptions, EdgeCore } from './core.ts';
 import { drain } from './drain.ts';
 import type { DrainParts } from './drain.ts';
+import { createEngine } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { publishCallMetrics, publishMetrics } from './metrics.ts';
@@ -32,7 +35,8 @@ import { WebhookPush } from './push-sender.ts';
 import { createTrace } from './trace/wiring.ts';
 import type { TraceParts } from './trace/wiring.ts';
 import { traced, tracedInner } from './traced.ts';
-import { reachable, transportOptions } from './transports.ts';
+import type { LocateNextHops } from './proxy/outside.ts';
+import { reachable } from './transports.ts';
 
 /** What `main.ts` has made before the rest can be. */
 export interface EdgeDeps {
@@ -94,7 +98,8 @@ class RunningEdge {
   readonly #config: EdgeConfig;
   readonly #log: Logger;
   readonly #tracing: Tracing;
-  readonly #front: NativeFront;
+  readonly #locate: LocateNextHops;
+  readonly #front: Engine;
   readonly #registrar: InnerLink;
   readonly #presence: InnerLink;
   readonly #id: string;
@@ -118,7 +123,16 @@ class RunningEdge {
       refusing: () => this.#core?.refusing(),
     });
     const { trace } = this.#trace;
-    this.#front = createSipFront({ ...transportOptions(config), clock: CLOCK, log, tap: trace.front });
+    const dns = createDns({ servers: config.dnsServers, clock: CLOCK });
+    this.#locate = (uri, size) => locate(uri, { dns, size, random: Math.random });
+    this.#front = createEngine(config, {
+      clock: CLOCK,
+      log,
+      tap: trace.front,
+      onListeners: (listeners) => {
+        this.#own(listeners);
+      },
+    });
     const link = (replicas: Replicas, tap: TapSlot): InnerLink =>
       createInnerLink({
         tap,
@@ -196,10 +210,7 @@ class RunningEdge {
     }, LOAD_TICK_MS);
     await Promise.all([this.#registrar.start(), this.#presence.start()]);
     await this.#front.start(traced(core.onRequest, this.#tracing, WORDS));
-    for (const { local, advertised } of this.#front.listeners) {
-      core.own.add(local);
-      core.own.add(advertised);
-    }
+    this.#own(this.#front.listeners);
     this.#ops = await this.#openOps(store, core, identity);
     const http = printEndpoint({ host: reachable(this.#config.httpHost), port: this.#ops.port });
     this.#lease = new LeaseKeeper(store.edges, { ...identity, inner, http }, this.#log);
@@ -210,6 +221,14 @@ class RunningEdge {
       port: local.port,
     }));
     return { sip, inner: this.#inner.port, http: this.#ops.port };
+  }
+
+  /** Addresses that are ours: a request to them is for us, or for whom its user part names. */
+  #own(listeners: NativeFront['listeners']): void {
+    for (const { local, advertised } of listeners) {
+      this.#core?.own.add(local);
+      this.#core?.own.add(advertised);
+    }
   }
 
   async #openStore(): Promise<Store> {
@@ -239,6 +258,7 @@ class RunningEdge {
         leases: store.edges,
         messages: store.messages,
         push: this.#pushSender(),
+        locate: this.#locate,
         load: {
           lagMs: () => this.#loopDelay.lag(),
           waiting: () => {
@@ -330,6 +350,7 @@ class RunningEdge {
   #readiness(store: Store, core: EdgeCore): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
     if (!store.ready()) return { ok: false, reason: 'the store is away' };
+    if (!this.#front.ready) return { ok: false, reason: 'the drachtio-server is away' };
     if (!core.domains.ready) return { ok: false, reason: 'the domains have not been read yet' };
     if (!this.#registrar.ready()) return { ok: false, reason: 'no registrar is connected' };
     return { ok: true };

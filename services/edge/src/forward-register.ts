@@ -1,6 +1,6 @@
 import { canonicalAor } from '@rollcall/location';
 import type { Aor, User } from '@rollcall/location';
-import type { ServerTransaction } from '@rollcall/sip-transaction';
+import type { Flow, ServerTransaction } from '@rollcall/sip-transaction';
 import type { Authenticator, OnIdentity } from './authenticate.ts';
 import type { DomainTable } from './domain-table.ts';
 import type { FlowNames } from './flow-names.ts';
@@ -32,7 +32,10 @@ export class RegisterForwarder {
       if (user === undefined) return;
       const { path } = this.names.of(transaction.flow);
       const lines = path + identity + policy;
-      if (this.longest === undefined && this.listeners.length === 0) {
+      const { flow } = transaction;
+      // A datagram flow has nothing that could be closed, and nothing is to be told of it.
+      const watched = flow.expectKeepAlive !== undefined;
+      if (this.longest === undefined && this.listeners.length === 0 && !watched) {
         this.registrar.forward(transaction, { key: user.aor, lines });
         return;
       }
@@ -41,7 +44,9 @@ export class RegisterForwarder {
         lines,
         ...this.#shortened(transaction),
         settled: (status, answer) => {
-          if (status === 200) this.#tell(transaction, user, path, answer);
+          if (status !== 200) return;
+          if (watched) expectKeepAlive(flow, answer);
+          this.#tell(transaction, user, path, answer);
         },
       });
     };
@@ -87,4 +92,16 @@ export class RegisterForwarder {
     }
     this.authenticator.authenticate(transaction, domain.realm, 'user', this.#proved);
   }
+}
+
+/** "The server MUST wait for an amount of time larger than the Flow-Timer" (RFC 5626 §5.4). */
+const GRACE_MS = 15_000;
+const FLOW_TIMER = '\r\nFlow-Timer: ';
+
+/** A device that was told a Flow-Timer has promised to keep its flow alive. */
+function expectKeepAlive(flow: Flow, answer: string): void {
+  const at = answer.indexOf(FLOW_TIMER);
+  if (at < 0) return;
+  const seconds = parseInt(answer.slice(at + FLOW_TIMER.length), 10);
+  if (seconds > 0) flow.expectKeepAlive?.(seconds * 1_000 + GRACE_MS);
 }

@@ -9,9 +9,9 @@ import { newBranch } from './hop.ts';
 import { ownCopy } from './own-copy.ts';
 import type { UpstreamObserver } from './proxy/call-proxy.ts';
 import type { Egress, Origin } from './proxy/egress.ts';
+import type { OutsideTargets } from './proxy/outside.ts';
 import { ResponseContext } from './proxy/response-context.ts';
 import type { Target } from './proxy/response-context.ts';
-import { addressOf } from './proxy/targets.ts';
 import type { Upstream } from './proxy/upstream.ts';
 import type { RefusalName } from './refusals.ts';
 import { REFUSALS } from './refusals.ts';
@@ -64,6 +64,7 @@ export class OnInnerRequest {
     private readonly router: Router,
     private readonly names: FlowNames,
     private readonly egress: Egress,
+    private readonly outside: OutsideTargets,
     private readonly timers: Timers,
     private readonly counters: EdgeCounters,
     private readonly observers: readonly UpstreamObserver[],
@@ -109,21 +110,27 @@ export class OnInnerRequest {
   }
 
   #deliver(upstream: Upstream, target: Target): void {
+    const { egress, timers, busy } = this;
+    const start = (found: Target): void => {
+      this.counters.delivered += 1;
+      new ResponseContext({ egress, timers, busy, loopMark: '' }, upstream, [[found]]).start();
+    };
+    if (target.failover === true) {
+      start(target);
+      return;
+    }
     target.resolve((hop) => {
       if (hop === undefined || hop.inner) {
         this.counters.flowsGone += 1;
         upstream.refuse('flowFailed');
         return;
       }
-      this.counters.delivered += 1;
-      const found: Target = {
+      start({
         onward: target.onward,
         resolve: (done) => {
           done(hop, false);
         },
-      };
-      const { egress, timers, busy } = this;
-      new ResponseContext({ egress, timers, busy, loopMark: '' }, upstream, [[found]]).start();
+      });
     });
   }
 
@@ -139,23 +146,17 @@ export class OnInnerRequest {
           },
         };
       case 'elsewhere':
-        return this.#direct(routing.route.uriText, [routing.route, ...routing.rest]);
+        return this.#direct(request, routing.route.uriText, [routing.route, ...routing.rest]);
       case 'here':
-        return this.#direct(request.requestUri, []);
+        return this.#direct(request, request.requestUri, []);
       case 'malformed':
         return undefined;
     }
   }
 
-  #direct(uri: string, rest: readonly { readonly text: string }[]): Target | undefined {
-    const address = addressOf(uri);
-    if (address === undefined) return undefined;
-    return {
-      onward: { route: undefined, rest: rest.map((route) => route.text) },
-      resolve: (done) => {
-        done(this.egress.direct(address.transport, address.address, address.port), false);
-      },
-    };
+  #direct(request: SipRequest, uri: string, rest: readonly { readonly text: string }[]): Target | undefined {
+    const onward = { route: undefined, rest: rest.map((route) => route.text) };
+    return this.outside.of(uri, onward, request.raw.length);
   }
 
   #acknowledge(request: SipRequest): void {

@@ -1,7 +1,7 @@
 import type { FlowRef } from '@rollcall/location';
 import { edit } from '@rollcall/sip';
 import type { NameAddr, SipRequest } from '@rollcall/sip';
-import type { Flow, SipFront, TransportName } from '@rollcall/sip-transaction';
+import type { Flow, NextHop, SipFront } from '@rollcall/sip-transaction';
 import type { EdgeFinder } from '../edge-finder.ts';
 import type { FlowNames } from '../flow-names.ts';
 import type { CurrentTrace } from '../forward.ts';
@@ -100,8 +100,8 @@ export class Egress {
   }
 
   /** A hop straight to an address. Only for requests from inside, and for bindings that were stored without a Path. */
-  direct(transport: TransportName, address: string, port: number): Hop | undefined {
-    const flow = this.front.connect(transport, { address, port });
+  direct({ transport, address, port, serverName }: NextHop): Hop | undefined {
+    const flow = this.front.connect(transport, { address, port }, { serverName });
     return flow === undefined ? undefined : { flow, inner: false };
   }
 

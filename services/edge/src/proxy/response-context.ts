@@ -21,6 +21,8 @@ export interface Target {
    * opens when it is woken (RFC 8599 §5.6.2). Calls back, at once or later; undefined when there is none.
    */
   readonly otherwise?: (gone: boolean, done: (next: Target | undefined) => void) => void;
+  /** The other ways are for a timeout and a 503 too: next hops outside (RFC 3263 §4.3). */
+  readonly failover?: true;
 }
 
 export interface ContextDeps {
@@ -37,6 +39,8 @@ const TIMER_C_MS = 190_000;
 const CANCEL_WAIT_MS = 32_000;
 /** RFC 5626 §5.3.1: the flow is gone. */
 const FLOW_FAILED = 430;
+const TIMED_OUT = 408;
+const UNAVAILABLE = 503;
 
 const OUR_VIA = ['via'] as const;
 
@@ -147,6 +151,10 @@ export class ResponseContext {
       this.#cancelPending();
       return;
     }
+    if (status === UNAVAILABLE && branch.target.failover === true) {
+      this.#seek(branch, false, status);
+      return;
+    }
     if (status === FLOW_FAILED && branch.hop?.inner === true) {
       this.#seek(branch, true);
       return;
@@ -166,9 +174,8 @@ export class ResponseContext {
       this.#seek(branch, branch.hop?.inner === false && !branch.hop.flow.open);
       return;
     }
-    this.#candidates.push({ status: 408 });
-    this.#end(branch);
-    this.#check();
+    if (branch.target.failover === true) this.#seek(branch, false, TIMED_OUT);
+    else this.#fail(branch, TIMED_OUT);
   }
 
   #nextGroup(): void {
@@ -220,12 +227,12 @@ export class ResponseContext {
   }
 
   /** The flow has failed: another one of the same device takes its place, without the others noticing. */
-  #seek(branch: Branch, gone: boolean): void {
+  #seek(branch: Branch, gone: boolean, status = FLOW_FAILED): void {
     const { otherwise } = branch.target;
     this.#leave(branch);
     this.#stopTimer(branch);
     if (this.#closed || otherwise === undefined) {
-      this.#fail(branch);
+      this.#fail(branch, status);
       return;
     }
     branch.seeking = true;
@@ -233,7 +240,7 @@ export class ResponseContext {
       if (!branch.seeking) return;
       branch.seeking = false;
       if (next === undefined || this.#closed) {
-        this.#fail(branch);
+        this.#fail(branch, status);
         return;
       }
       branch.target = next;
@@ -241,8 +248,8 @@ export class ResponseContext {
     });
   }
 
-  #fail(branch: Branch): void {
-    this.#candidates.push({ status: FLOW_FAILED });
+  #fail(branch: Branch, status: number): void {
+    this.#candidates.push({ status });
     this.#end(branch);
     this.#check();
   }

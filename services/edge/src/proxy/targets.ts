@@ -1,16 +1,13 @@
 import type { Aor, Binding } from '@rollcall/location';
-import { parseUri } from '@rollcall/sip';
-import type { TransportName } from '@rollcall/sip-transaction';
 import type { FlowNames } from '../flow-names.ts';
 import { fitting } from './caller-preferences.ts';
 import type { CallerPreferences } from './caller-preferences.ts';
 import type { Egress } from './egress.ts';
+import type { OutsideTargets } from './outside.ts';
 import type { Target } from './response-context.ts';
 
 /** RFC 3261 §20.10: a Contact without q; §16.6 leaves the value to the proxy. */
 const DEFAULT_Q = 1_000;
-/** Where a URI points when it names no port (RFC 3261 §19.1.2). */
-const DEFAULT_SIP_PORT = 5060;
 
 /** The flows of one device, the one registered last first: RFC 5626 §7 wants one of them tried at a time. */
 export type Device = readonly [Binding, ...Binding[]];
@@ -69,6 +66,7 @@ export class Targets {
   constructor(
     private readonly names: FlowNames,
     private readonly egress: Egress,
+    private readonly outside: OutsideTargets,
     private readonly rescue: FlowRescue,
   ) {}
 
@@ -104,7 +102,7 @@ export class Targets {
   #target(binding: Binding, otherwise: NonNullable<Target['otherwise']>): Target {
     const { contact } = binding;
     const [first, ...rest] = binding.path;
-    if (first === undefined) return { ...directTarget(contact, this.egress), otherwise };
+    if (first === undefined) return this.#withoutPath(contact, otherwise);
     const token = userOf(first);
     const ref = token === undefined ? undefined : this.names.read(token);
     return {
@@ -116,37 +114,20 @@ export class Targets {
       otherwise,
     };
   }
-}
 
-/** A binding without a Path did not come through an edge: its Contact is where it is. */
-function directTarget(contact: string, egress: Egress): Target {
-  const address = addressOf(contact);
-  return {
-    onward: { requestUri: contact, route: undefined, rest: [] },
-    resolve: (done) => {
-      done(
-        address === undefined ? undefined : egress.direct(address.transport, address.address, address.port),
-        false,
-      );
-    },
-  };
-}
-
-const IP_LITERAL = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\])$/;
-
-/** The transport address that a URI with a literal host names; undefined for names, which are not looked up. */
-export function addressOf(
-  text: string,
-): { transport: TransportName; address: string; port: number } | undefined {
-  const uri = parseUri(text);
-  if (!uri.ok || uri.value.kind !== 'sip' || !IP_LITERAL.test(uri.value.host)) return undefined;
-  const { host, port, params } = uri.value;
-  const transport = params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
-  return {
-    transport,
-    address: host.startsWith('[') ? host.slice(1, -1) : host,
-    port: port ?? DEFAULT_SIP_PORT,
-  };
+  /** A binding without a Path did not come through an edge: its Contact is where it is. */
+  #withoutPath(contact: string, otherwise: NonNullable<Target['otherwise']>): Target {
+    const onward = { requestUri: contact, route: undefined, rest: [] };
+    const target = this.outside.of(contact, onward, 0);
+    if (target !== undefined) return target;
+    return {
+      onward,
+      resolve: (done) => {
+        done(undefined, false);
+      },
+      otherwise,
+    };
+  }
 }
 
 /** The user part of `<sip:user@host…>`, as the edge writes it. */

@@ -27,8 +27,15 @@ import { contactUri, fromLeg, identity, type Leg, Legs, recordRoutes } from './l
 import { type LinkLog, type LinkOptions, type Reply, ServerLink } from './link.ts';
 import { asAnswerTo, forServer, octetsOf, textOf } from './text.ts';
 
+/** Looks on at whole messages, as the core sends and gets them; as `sip-net` has it. */
+interface TapSlot {
+  tap: { received(message: string, flow: Flow): void; sent(message: string, flow: Flow): void } | undefined;
+}
+
 export interface DrachtioFrontOptions extends Omit<LinkOptions, 'verbs' | 'log'> {
   readonly log: LinkLog;
+  /** Who looks on at the messages, if anybody. */
+  readonly tap?: TapSlot;
   /** Told of every address that the server listens on, each time that it has been connected to. */
   readonly onListeners: (listeners: SipFront['listeners']) => void;
 }
@@ -87,13 +94,13 @@ export function createDrachtioFront(options: DrachtioFrontOptions): DrachtioFron
 interface Client {
   readonly request: SipRequest;
   readonly user: ClientTransactionUser;
+  readonly flow: Flow;
   readonly wireCallId: string;
   /** INVITE that makes a dialog: what its answer becomes. */
   readonly makesLeg: boolean;
   /** BYE: the dialog that it ends. */
   readonly ends: Leg | undefined;
   transactionId: string;
-  provisional: boolean;
   cancelled: boolean;
   over: boolean;
 }
@@ -193,16 +200,17 @@ class Front implements DrachtioFront {
     if (!parsed.ok || parsed.value.kind !== 'request' || !this.owns(flow))
       throw new Error('not a request for this front');
     const request = parsed.value;
+    this.#options.tap?.tap?.sent(message, flow);
     const leg = this.#legs.for(request);
     const makesLeg = method === 'INVITE' && leg === undefined;
     const client: Client = {
       request,
       user,
+      flow,
       makesLeg,
       wireCallId: leg?.wireCallId ?? (makesLeg ? newCallId() : (request.header('call-id') ?? '')),
       ends: method === 'BYE' ? leg : undefined,
       transactionId: '',
-      provisional: false,
       cancelled: false,
       over: false,
     };
@@ -289,6 +297,7 @@ class Front implements DrachtioFront {
     const restored = leg === undefined ? message : reparsed(fromLeg(message, leg));
     const from = flow ?? this.#anyFlow();
     if (restored === undefined || from === undefined) return;
+    this.#options.tap?.tap?.received(restored.raw, from);
     const problem = checkRequest(restored, { stream: false });
     if (restored.method === 'ACK') {
       if (problem === undefined) this.#user?.onAck(restored, from);
@@ -333,6 +342,7 @@ class Front implements DrachtioFront {
     if (client.makesLeg && final && response.status < 300 && dialogId !== '') {
       this.#addCalled(client, dialogId, restored.value);
     }
+    this.#options.tap?.tap?.received(restored.value.raw, client.flow);
     client.user.onResponse(restored.value);
   }
 
@@ -368,6 +378,7 @@ class Front implements DrachtioFront {
     if (status === 100 || transactionId === UNSOLICITED) return;
     const parsed = parseMessage(message);
     if (!parsed.ok || parsed.value.kind !== 'response') return;
+    this.#options.tap?.tap?.sent(message, server.flow);
     const response = parsed.value;
     const inCall = request.method === 'INVITE';
     const makesLeg = inCall && status >= 200 && status < 300 && server.leg === undefined;

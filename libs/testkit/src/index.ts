@@ -1,4 +1,5 @@
 export * from './admin-client.ts';
+export * from './drachtio-double.ts';
 export * from './eventually.ts';
 export * from './metrics.ts';
 export * from './spans.ts';

@@ -15,6 +15,7 @@ import {
 } from '@rollcall/config';
 import type { ConfigOf } from '@rollcall/config';
 import { callSettings } from './call-config.ts';
+import { engineSettings } from './engine-config.ts';
 import { traceSettings } from './trace-config.ts';
 import { transportSettings } from './transport-config.ts';
 
@@ -33,6 +34,7 @@ export const edgeConfig = defineConfig({
     ),
     help: 'Names this edge in flow tokens and in its lease; no two edges may have the same. The host name when unset.',
   },
+  ...engineSettings,
   ...transportSettings,
   ...callSettings,
   ...traceSettings,

@@ -8,7 +8,8 @@ export default defineConfig({
   logLevel: 'warn',
   build: {
     outDir: fileURLToPath(new URL('../dist/ui', import.meta.url)),
-    emptyOutDir: true,
+    // The compiled service has a file of its own in there, which tsc would not write again.
+    emptyOutDir: false,
     target: 'es2022',
     // The policy of the page allows no inline script; every browser that runs ES2022 preloads modules by itself.
     modulePreload: { polyfill: false },

@@ -44,6 +44,7 @@ const TOLERANCE_MS = 1000;
 /** All that phones have asked for and been told, by AoR and Contact. */
 export class Ledger {
   readonly #aors = new Map<string, Map<string, Attempt[]>>();
+  #forgot = false;
   acknowledged = 0;
   refused = 0;
   unanswered = 0;
@@ -81,8 +82,10 @@ export class Ledger {
     return [...this.#aors.keys()];
   }
 
+  /** Begins anew; what is stored from before is nobody's from now on. */
   forget(): void {
     this.#aors.clear();
+    this.#forgot = true;
   }
 
   /** Compares what was promised for one AoR with what is stored at `now`. */
@@ -92,12 +95,12 @@ export class Ledger {
     const seen = new Map<string, Binding>();
     for (const binding of stored) {
       if (seen.has(binding.contact)) findings.duplicated += 1;
-      if (!contacts.has(binding.contact)) findings.alien += 1;
+      if (!contacts.has(binding.contact) && !this.#forgot) findings.alien += 1;
       seen.set(binding.contact, binding);
     }
     for (const [contact, attempts] of contacts) {
       const problem = judge(attempts, seen.get(contact), now);
-      if (problem === undefined) continue;
+      if (problem === undefined || (problem.kind === 'alien' && this.#forgot)) continue;
       findings[problem.kind] += 1;
       findings.examples.push(`${aor} ${contact}: ${problem.detail}`);
     }

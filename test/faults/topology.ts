@@ -41,7 +41,7 @@ export interface Topology {
 const HOST = '127.0.0.1';
 const PATIENCE_MS = 60_000;
 const NAME = 'main';
-const DOWN_AFTER_MS = 500;
+const DOWN_AFTER_MS = 1000;
 const FAILOVER_TIMEOUT_MS = 3000;
 const CLUSTER_NODE_TIMEOUT_MS = 1000;
 const CLUSTER_PRIMARIES = 3;
@@ -127,6 +127,12 @@ async function explained(nodes: readonly Node[], work: Promise<unknown>): Promis
   }
 }
 
+/** Stops the replicas, and closes the connection to them: what was on its way is all that they will ever read. */
+async function cut(primary: Node, replicas: readonly Node[]): Promise<void> {
+  for (const replica of replicas) replica.process?.kill('SIGSTOP');
+  await primary.call('CLIENT', 'KILL', 'TYPE', 'replica').catch(() => 0);
+}
+
 const APPENDING = ['--appendonly', 'yes', '--appendfsync', 'everysec'];
 
 function nodeMaker({ portBase, folder, settings = APPENDING }: TopologyOptions) {
@@ -161,55 +167,52 @@ async function startSingle(options: TopologyOptions): Promise<Topology> {
 
 async function startSentinel(options: TopologyOptions): Promise<Topology> {
   const make = nodeMaker(options);
-  const nodes = [make(0), make(1)];
-  let [primary, replica] = nodes as [Node, Node];
-  await primary.start();
-  await replica.start(['--replicaof', HOST, String(primary.port)]);
-  const sentinel = await startOneSentinel(options, primary.port);
-  const seen = async (): Promise<boolean> => {
-    const [list, current] = await Promise.all([
-      redisCall(sentinel.port, 'SENTINEL', 'REPLICAS', NAME).catch(() => []),
-      redisCall(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME).catch(() => []),
-    ]);
-    const flags = JSON.stringify(list);
-    const ready = Array.isArray(list) && list.length === 1 && !/s_down|disconnected/.test(flags);
-    return ready && JSON.stringify(current).includes(`"${primary.port}"`);
-  };
-  const heal = async (): Promise<void> => {
-    await explained(
-      nodes,
-      eventually('a replica in step', () => primary.hasReplica(), PATIENCE_MS),
+  const nodes = [make(0), make(1)] as const;
+  await nodes[0].start();
+  await nodes[1].start(['--replicaof', HOST, String(nodes[0].port)]);
+  const sentinel = await startOneSentinel(options, nodes[0].port);
+  // On a busy machine a Sentinel may fail over by itself: who the primary is has to be asked each time.
+  const roles = async (): Promise<readonly [primary: Node, replica: Node]> => {
+    const address = await redisCall(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME).catch(
+      () => '',
     );
-    await eventually('Sentinel seeing both', seen, PATIENCE_MS);
+    const second = JSON.stringify(address).includes(`"${nodes[1].port}"`);
+    return second ? [nodes[1], nodes[0]] : [nodes[0], nodes[1]];
   };
+  const settled = async (): Promise<boolean> => {
+    const list = await redisCall(sentinel.port, 'SENTINEL', 'REPLICAS', NAME).catch(() => []);
+    const known =
+      Array.isArray(list) && list.length === 1 && !/s_down|disconnected/.test(JSON.stringify(list));
+    return known && (await (await roles())[0].hasReplica());
+  };
+  const heal = (): Promise<void> =>
+    explained(nodes, eventually('Sentinel seeing a primary and a replica in step', settled, PATIENCE_MS));
   await heal();
-  const sentinels = [{ host: HOST, port: sentinel.port }];
+  const each = (signal: NodeJS.Signals) => () => nodes.forEach((node) => node.process?.kill(signal));
   return {
     place: {
-      address: { sentinel: { sentinels, name: NAME } },
+      address: { sentinel: { sentinels: [{ host: HOST, port: sentinel.port }], name: NAME } },
       env: { ROLLCALL_REDIS_SENTINELS: `${NAME}@${HOST}:${sentinel.port}` },
     },
     async killPrimary() {
-      await primary.kill();
-      await eventually(
-        'the replica taking over',
-        async () => (await replica.info('replication')).includes('role:master'),
-        PATIENCE_MS,
-      );
-      [primary, replica] = [replica, primary];
+      const [killed, successor] = await roles();
+      await killed.kill();
+      const promoted = async (): Promise<boolean> =>
+        (await roles())[0] === successor && (await successor.info('replication')).includes('role:master');
+      await eventually('the replica taking over', promoted, PATIENCE_MS);
       // It must not come back as a primary with what it had on disk: it begins as a replica.
-      await replica.start(['--replicaof', HOST, String(primary.port)]);
+      await killed.start(['--replicaof', HOST, String(successor.port)]);
     },
     heal,
-    cutReplicas: () => {
-      replica.process?.kill('SIGSTOP');
-      return Promise.resolve();
+    cutReplicas: async () => {
+      const [primary, replica] = await roles();
+      await cut(primary, [replica]);
     },
-    mendReplicas: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
-    pause: () => nodes.forEach((node) => node.process?.kill('SIGSTOP')),
-    resume: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
+    mendReplicas: each('SIGCONT'),
+    pause: each('SIGSTOP'),
+    resume: each('SIGCONT'),
     flush: async () => {
-      await primary.call('FLUSHALL');
+      await (await roles())[0].call('FLUSHALL');
     },
     stop: async () => {
       await Promise.all([sentinel.stop(), ...nodes.map((node) => node.stop())]);
@@ -287,7 +290,8 @@ async function startCluster(options: TopologyOptions): Promise<Topology> {
     heal,
     cutReplicas: async () => {
       const now = await primaries();
-      for (const node of nodes) if (!now.includes(node)) node.process?.kill('SIGSTOP');
+      const replicas = nodes.filter((node) => !now.includes(node));
+      await Promise.all(now.map((node) => cut(node, replicas)));
     },
     mendReplicas: () => nodes.forEach((node) => node.process?.kill('SIGCONT')),
     pause: () => nodes.forEach((node) => node.process?.kill('SIGSTOP')),

@@ -52,6 +52,8 @@ export class Call {
     private readonly owner: CallOwner,
     /** Its caller is told only when its effect will last as long as the durability promises. */
     readonly durable = false,
+    /** It writes what a fence may forbid to write. */
+    readonly fenced = false,
   ) {}
 
   toWritable(stream: Duplex): string | Buffer {

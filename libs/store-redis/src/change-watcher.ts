@@ -8,7 +8,8 @@ import { isAfter, placeBefore, printCursor, readCursor, readStreamId, resumeAfte
 import type { ChangePlace } from './change-cursor.ts';
 import type { StoreClient } from './client.ts';
 import { readChanges } from './codec/changes.ts';
-import { keys, SHARDS } from './keys.ts';
+import { keys } from './keys.ts';
+import { currentLayout } from './layout.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
 import { defineScript } from './script.ts';
 
@@ -35,8 +36,12 @@ export class ChangeWatcher implements LocationWatcher {
 
   async watch(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void> {
     let begun = false;
-    const merge = new Merge(cursor === undefined ? undefined : readCursor(cursor));
+    let merge = new Merge(cursor === undefined ? undefined : readCursor(cursor));
     while (!signal.aborted) {
+      // The store has got more shards: what was told so far names the place in the order of them all.
+      if (merge.positions.length !== currentLayout().everShards) {
+        merge = new Merge(merge.place === '' ? undefined : readCursor(merge.place));
+      }
       try {
         const events = merge.take(await this.#poll(merge.positions));
         // The signal may have been given while the store was being asked.
@@ -78,7 +83,7 @@ class Merge {
     // A place before an entry is one in time: there is nothing that must still be there.
     this.#resumed = resume === undefined || resume.told === 0;
     this.place = resume === undefined ? '' : printCursor(resume);
-    this.positions = Array.from({ length: SHARDS }, (_, shard) =>
+    this.positions = Array.from({ length: currentLayout().everShards }, (_, shard) =>
       resume === undefined ? ARGUMENTS_NOW : resumeAfter(resume, shard),
     );
   }

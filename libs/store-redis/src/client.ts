@@ -47,12 +47,24 @@ const DEFAULT_TIMEOUT_MS = 800;
 const DEFAULT_MAX_PENDING = 20_000;
 /** A WAIT holds up what comes behind it on its connection, and a call has to end in time all the same. */
 const WAITS_PER_TIMEOUT = 2;
+const SCAN_COUNT = 1000;
 /** How often servers are asked whether they keep an append-only file, where that is wanted. */
 const PERSISTENCE_CHECK_MS = 5000;
 
 /** What ioredis does with a command, without its own command class. */
 interface Sender {
   sendCommand(call: Call, stream?: Batch): unknown;
+}
+
+/** Says when nothing that a 200 rests on may be written to a slot. */
+export interface WriteFence {
+  /** Until this moment of `performance.now()` every slot is open. */
+  readonly openUntil: number;
+  /** What a caller is told whose slot stays unknown. */
+  readonly closedReason: string;
+  verdict(slot: number, now: number): 'open' | 'unknown' | { readonly closed: string };
+  /** Finds out; resolves when all that can be known is. */
+  ask(): Promise<void>;
 }
 
 /** Stands where ioredis expects a stream, and gathers what it writes. */
@@ -77,6 +89,7 @@ export class StoreClient {
   /** Undefined when every answer of a server counts at once. */
   readonly #confirmations: Confirmations | undefined;
   readonly #durability: Durability;
+  #fence: WriteFence | undefined;
   #persistenceCheck: NodeJS.Timeout | undefined;
   #short: string | undefined;
   #status: StoreStatus | undefined;
@@ -172,8 +185,9 @@ export class StoreClient {
 
   /** The same for hot paths: `tail` is all keys and arguments, each through `bulk`; `done` is told in a later turn. */
   runThen(script: Script, slot: number, argumentCount: number, tail: string, done: Done): void {
-    const durable = this.#confirmations !== undefined && script.durable;
-    this.#send(new Call(tail, script, argumentCount, slot, done, this.#owner, durable));
+    const { durable } = script;
+    const held = durable && this.#confirmations !== undefined;
+    this.#send(new Call(tail, script, argumentCount, slot, done, this.#owner, held, durable));
   }
 
   /** One plain command: `command(slot, ['GET', key])`. Throws `StoreUnavailable`. */
@@ -195,6 +209,23 @@ export class StoreClient {
       };
       this.#send(new Call(wire, undefined, 0, slot, done, this.#owner, durable));
     });
+  }
+
+  /** From now on durable scripts run only where the fence permits it. */
+  fence(fence: WriteFence): void {
+    this.#fence = fence;
+  }
+
+  /** Names of all keys that fit a pattern, node by node, some at a time: for operators' tools, on no path that anybody waits for. */
+  async *scan(pattern: string): AsyncGenerator<readonly string[]> {
+    for (const node of this.#nodes()) {
+      let cursor = '0';
+      do {
+        const [next, names] = await node.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+        cursor = next.toString('latin1');
+        yield names.map((name) => name.toString('latin1'));
+      } while (cursor !== '0');
+    }
   }
 
   /** Listens on a pub/sub channel; see `Subscriber.on`. */
@@ -246,19 +277,51 @@ export class StoreClient {
     const queued = this.#queue;
     this.#queue = [];
     this.#flushing = false;
-    const calls = this.#short === undefined ? queued : this.#admit(queued);
+    const fence = this.#fence;
+    const open =
+      fence === undefined || performance.now() < fence.openUntil ? queued : this.#pass(queued, fence);
+    const calls = this.#short === undefined ? open : this.#admit(open);
     if (!this.ready() || this.#closed) {
       const why = new StoreUnavailable(`Redis is away: ${this.#lastError}`);
       for (const call of calls) call.reject(why);
       return;
     }
     const now = performance.now();
-    // A call sent again because of NOSCRIPT is in the line already and keeps its deadline.
+    // A call sent again because of NOSCRIPT, or kept waiting, is in the line already and keeps its deadline.
     for (const call of calls) if (call.sentAt === 0) this.#deadlines.add(call, now);
     if (this.#batch === undefined) this.#writeToNodes(calls);
     else this.#writeTogether(calls, this.#batch);
     if (this.#durability === 'replica') this.#askForReplicas(calls);
   };
+
+  /** Ends the writes that a fence forbids and lets those wait of which it does not know; gives the others. */
+  #pass(calls: readonly Call[], fence: WriteFence): Call[] {
+    const now = performance.now();
+    const unknown: Call[] = [];
+    const open = calls.filter((call) => {
+      const verdict = call.fenced ? fence.verdict(call.slot, now) : 'open';
+      if (verdict === 'unknown') unknown.push(call);
+      else if (verdict !== 'open') call.reject(new StoreUnavailable(verdict.closed));
+      return verdict === 'open';
+    });
+    if (unknown.length > 0 && this.ready()) {
+      // Their time runs while they wait: a write that comes after its caller was told to try again could undo what was done since.
+      for (const call of unknown) if (call.sentAt === 0) this.#deadlines.add(call, now);
+      void fence.ask().then(() => {
+        this.#passLate(unknown, fence);
+      });
+    } else open.push(...unknown);
+    return open;
+  }
+
+  #passLate(calls: readonly Call[], fence: WriteFence): void {
+    for (const call of calls) {
+      if (call.settled) continue;
+      const verdict = fence.verdict(call.slot, performance.now());
+      if (verdict === 'open') this.#enqueue(call);
+      else call.reject(new StoreUnavailable(verdict === 'unknown' ? fence.closedReason : verdict.closed));
+    }
+  }
 
   /** Ends the calls that the durability forbids to send now; gives the others. */
   #admit(calls: readonly Call[]): Call[] {

@@ -1,7 +1,12 @@
 import type { Aor } from '@rollcall/location';
+import { currentLayout } from './layout.ts';
 
-/** Every key of an AoR carries the hash tag of its shard, so that record, due-set and streams change in one script. */
+/**
+ * Every key of an AoR carries the hash tag of its shard, so that record, due-set and streams change in one script. This many shards
+ * a store has that nobody has resharded (`layout.ts`), and at most so many it can have.
+ */
 export const SHARDS = 64;
+export const MAX_SHARDS = 512;
 /**
  * Due-sets of a shard. Redis keeps a sorted set of up to 128 members as one packed list, at a quarter of the bytes of a skip list:
  * so it is up to some 130,000 AoRs, and merely not so beyond.
@@ -24,9 +29,14 @@ function fnv1a(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** The shard of an AoR, 0 … 63. */
+/** The shard of an AoR among `shards`. */
+export function shardAmong(aor: string, shards: number): number {
+  return fnv1a(aor) % shards;
+}
+
+/** The shard of an AoR as the store is laid out now. */
 export function shardOf(aor: string): number {
-  return fnv1a(aor) % SHARDS;
+  return fnv1a(aor) % currentLayout().shards;
 }
 
 /** The due-set of an AoR within its shard. */
@@ -42,16 +52,16 @@ export function userShardOf(aor: string): number {
 const table = (count: number, key: (shard: number) => string): readonly string[] =>
   Array.from({ length: count }, (_, shard) => key(shard));
 
-const RECORD = table(SHARDS, (n) => `rc:{${String(n)}}:r:`);
-const WATCHERS = table(SHARDS, (n) => `rc:{${String(n)}}:w:`);
-const DUE = table(SHARDS * DUE_SETS, (n) => {
+const RECORD = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:r:`);
+const WATCHERS = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:w:`);
+const DUE = table(MAX_SHARDS * DUE_SETS, (n) => {
   return `rc:{${String(Math.floor(n / DUE_SETS))}}:due:${(n % DUE_SETS).toString(16)}`;
 });
-const INDEX = table(SHARDS * DUE_SETS, (n) => {
+const INDEX = table(MAX_SHARDS * DUE_SETS, (n) => {
   return `rc:{${String(Math.floor(n / DUE_SETS))}}:aors:${(n % DUE_SETS).toString(16)}`;
 });
-const CHANGES = table(SHARDS, (n) => `rc:{${String(n)}}:chg`);
-const DIRTY = table(SHARDS, (n) => `rc:{${String(n)}}:dirty`);
+const CHANGES = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:chg`);
+const DIRTY = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:dirty`);
 
 /** Key of a shard by suffix: `shardKey(7, 'sdue')` is `rc:{7}:sdue`. */
 export function shardKey(shard: number, suffix: string): string {

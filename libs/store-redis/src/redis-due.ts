@@ -3,7 +3,8 @@ import type { Aor, DueReader } from '@rollcall/location';
 import type { EpochMs } from '@rollcall/kernel';
 import { listOf, numberOf, textOf } from './call.ts';
 import type { StoreClient } from './client.ts';
-import { DUE_SETS, indexMember, keys, SHARDS, shardOf } from './keys.ts';
+import { DUE_SETS, indexMember, keys, shardOf } from './keys.ts';
+import { currentLayout } from './layout.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
 import { defineScript } from './script.ts';
 
@@ -19,16 +20,17 @@ export class RedisDue implements DueReader {
   constructor(private readonly client: StoreClient) {}
 
   async takeDue(now: EpochMs, limit: number): Promise<readonly Aor[]> {
+    const { shards } = currentLayout();
     const counts = await Promise.all(
-      Array.from({ length: SHARDS }, (_, shard) =>
+      Array.from({ length: shards }, (_, shard) =>
         this.client.run(countScript, SHARD_SLOTS[shard] ?? 0, [...keys.dueSets(shard), String(now)]),
       ),
     );
     const takes: Promise<readonly Aor[]>[] = [];
     let room = limit;
     const begin = this.#turn;
-    for (let i = 0; i < SHARDS && room > 0; i += 1) {
-      const shard = (begin + i) % SHARDS;
+    for (let i = 0; i < shards && room > 0; i += 1) {
+      const shard = (begin + i) % shards;
       const count = Math.min(numberOf(counts[shard]), room);
       if (count === 0) continue;
       room -= count;

@@ -13,7 +13,8 @@ import { listOf, numberOf, textOf } from './call.ts';
 import type { Reply } from './call.ts';
 import type { StoreClient } from './client.ts';
 import { readRecord } from './codec/record.ts';
-import { aorOfMember, DUE_SETS, keys, SHARDS, shardOf } from './keys.ts';
+import { aorOfMember, DUE_SETS, keys, shardOf } from './keys.ts';
+import { currentLayout } from './layout.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
 import { defineScript } from './script.ts';
 
@@ -73,7 +74,7 @@ export class RedisListing implements LocationLister {
     const last = await this.#look(filter, found, page);
     if (last !== undefined) return last;
     if (numberOf(stopped) > 0) return found.at(-1) ?? place;
-    return place.shard + 1 < SHARDS ? { ...START, shard: place.shard + 1 } : undefined;
+    return place.shard + 1 < currentLayout().shards ? { ...START, shard: place.shard + 1 } : undefined;
   }
 
   /** Takes what fits onto the page; the place to go on from when the page is full before the entries are through. */
@@ -165,12 +166,15 @@ function successor(text: string): string {
 }
 
 function printPlace({ shard, set, member }: Place): string {
-  return `${String(shard)}.${String(set)}.${member}`;
+  return `${String(currentLayout().generation)}.${String(shard)}.${String(set)}.${member}`;
 }
 
-/** A cursor that is none begins anew: an AoR is then listed twice, never missed. */
+/** A cursor that is none, or of another layout, begins anew: an AoR is then listed twice, never missed. */
 function readPlace(cursor: string): Place {
-  const [, shard, set, member = ''] = /^(\d{1,4})\.(\d{1,2})\.([^]*)$/.exec(cursor) ?? [];
+  const [, generation, shard, set, member = ''] =
+    /^(\d{1,9})\.(\d{1,4})\.(\d{1,2})\.([^]*)$/.exec(cursor) ?? [];
   const place = { shard: Number(shard ?? NaN), set: Number(set ?? NaN), member };
-  return place.shard < SHARDS && place.set >= 1 && place.set <= DUE_SETS ? place : START;
+  const layout = currentLayout();
+  if (Number(generation) !== layout.generation) return START;
+  return place.shard < layout.shards && place.set >= 1 && place.set <= DUE_SETS ? place : START;
 }

@@ -14,7 +14,7 @@ import type { StoreClient } from './client.ts';
 import { decimalMs } from './codec/base36.ts';
 import { changesForPresence, printChanges } from './codec/changes.ts';
 import { expirySpan, firstVersion, printRecord, readRecord, versionText } from './codec/record.ts';
-import { keys, SHARDS, shardKey, shardOf } from './keys.ts';
+import { keys, MAX_SHARDS, shardKey, shardOf } from './keys.ts';
 import { bulk, defineScript } from './script.ts';
 import { slotOf } from './slot.ts';
 
@@ -26,7 +26,7 @@ const REFRESH_ARGUMENTS = 3;
 /** How long a record outlives its last expiry, so that the sweeper can still tell what expired. The key's own expiry is the net under it. */
 export const RECORD_GRACE_MS = 3_600_000;
 /** Redis Cluster slot of each shard. */
-export const SHARD_SLOTS: readonly number[] = Array.from({ length: SHARDS }, (_, n) =>
+export const SHARD_SLOTS: readonly number[] = Array.from({ length: MAX_SHARDS }, (_, n) =>
   slotOf(shardKey(n, '')),
 );
 

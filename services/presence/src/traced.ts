@@ -55,7 +55,9 @@ export function tracedStore(store: EventStore, tracing: Tracing, names: TraceNam
       'client',
     );
   return {
-    shards: store.shards,
+    get shards() {
+      return store.shards;
+    },
     shardOf: (resource) => store.shardOf(resource),
     read: (id) => store.read(id),
     readMany: (ids) => store.readMany(ids),

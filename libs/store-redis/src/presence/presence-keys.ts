@@ -1,9 +1,9 @@
 import type { Aor } from '@rollcall/location';
-import { SHARDS, keys, shardKey } from '../keys.ts';
+import { MAX_SHARDS, keys, shardKey } from '../keys.ts';
 import { slotOf } from '../slot.ts';
 
 const table = (suffix: string): readonly string[] =>
-  Array.from({ length: SHARDS }, (_, n) => shardKey(n, suffix));
+  Array.from({ length: MAX_SHARDS }, (_, n) => shardKey(n, suffix));
 
 const SUBSCRIPTION = table('s:');
 const PUBLICATIONS = table('p:');

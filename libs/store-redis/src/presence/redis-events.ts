@@ -35,7 +35,8 @@ import { listOf, textOf } from '../call.ts';
 import type { Reply } from '../call.ts';
 import type { StoreClient } from '../client.ts';
 import { firstVersion, readRecord, versionText } from '../codec/record.ts';
-import { DIRTY_KEPT, SHARDS, shardOf } from '../keys.ts';
+import { DIRTY_KEPT, shardOf } from '../keys.ts';
+import { currentLayout } from '../layout.ts';
 import { defineScript } from '../script.ts';
 import type { Script } from '../script.ts';
 import { slotOf } from '../slot.ts';
@@ -100,13 +101,17 @@ export class RedisEvents
     WatcherRuleStore,
     ResourceLists
 {
-  readonly shards = SHARDS;
   readonly #client: StoreClient;
   readonly #clock: StoreClock;
 
   constructor(client: StoreClient, clock: StoreClock) {
     this.#client = client;
     this.#clock = clock;
+  }
+
+  /** Those of an earlier layout too: the ends of their subscriptions are still to be told. */
+  get shards(): number {
+    return currentLayout().everShards;
   }
 
   shardOf(resource: Aor): number {
@@ -242,10 +247,9 @@ export class RedisEvents
     else values.push(DUTY_MARK + duty.resource, String(duty.until));
     const versions: number[] = [];
     for (const { id, resource, expectedVersion, next, watching } of commits) {
-      const home = shardOf(resource);
       const version = this.#versionAfter(expectedVersion);
       versions.push(next === undefined ? 0 : version);
-      names.push(keys.subscription(shard, id), keys.watchers(home, resource), keys.winfo(home, resource));
+      names.push(keys.subscription(shard, id), keys.watchers(shard, resource), keys.winfo(shard, resource));
       values.push(
         id,
         versionText(expectedVersion),
@@ -368,7 +372,7 @@ export class RedisEvents
 
   onBell(ring: (shard: number) => void): () => void {
     const ringAll = (): void => {
-      for (let shard = 0; shard < SHARDS; shard += 1) ring(shard);
+      for (let shard = 0; shard < this.shards; shard += 1) ring(shard);
     };
     return this.#client.subscribe(keys.bell, (message) => ring(Number(message)), ringAll);
   }

@@ -152,6 +152,8 @@ export function planSystem(options: PlanOptions): Plan {
       ROLLCALL_ADMIN_HOST: host,
       ROLLCALL_ADMIN_PORT: String(adminPort),
       ROLLCALL_ADMIN_TOKEN: options.adminToken,
+      // Who tries webhooks here has the receiver on this machine.
+      ROLLCALL_WEBHOOKS_INSIDE: 'true',
     },
     ports: [tcp(host, adminPort), tcp(INNER_HOST, adminOps)],
   };

@@ -59,6 +59,11 @@ export const PROBLEMS = {
     title: 'The header fields are too large',
     help: 'The header section is over the limit of the interface (RFC 6585 §5).',
   },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    help: 'Your address has asked more than it may in a minute; try again after `Retry-After` seconds (RFC 6585 §4).',
+  },
   internal: {
     status: 500,
     title: 'A fault in the service',

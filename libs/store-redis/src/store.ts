@@ -11,11 +11,13 @@ import type {
   MessageStore,
   StoreClock,
   UserDirectory,
+  Webhooks,
 } from '@rollcall/location';
 import { ChangeWatcher } from './change-watcher.ts';
 import { StoreClient } from './client.ts';
 import type { ClientOptions, ClientStats, StoreStatus } from './client.ts';
 import { RedisClock } from './clock.ts';
+import { LayoutWatch } from './layout-watch.ts';
 import { RedisEvents } from './presence/index.ts';
 import { RedisApiTokens } from './redis-api-tokens.ts';
 import { RedisAudit } from './redis-audit.ts';
@@ -26,6 +28,7 @@ import { RedisLocation, SHARD_SLOTS } from './redis-location.ts';
 import type { CommitDone } from './redis-location.ts';
 import { RedisMessages } from './redis-messages.ts';
 import { RedisUsers } from './redis-users.ts';
+import { RedisWebhooks } from './redis-webhooks.ts';
 
 /** All location ports in one object, with `commitThen` for the REGISTER path. */
 export interface LocationStore
@@ -42,6 +45,7 @@ export interface Store {
   readonly edges: EdgeLeases;
   readonly audit: AuditLog;
   readonly apiTokens: ApiTokens;
+  readonly webhooks: Webhooks;
   /** Messages for users who are away. */
   readonly messages: MessageStore;
   /** Subscriptions, publications, mailboxes and the work that changes make for presence. */
@@ -56,9 +60,10 @@ export interface Store {
   close(): Promise<void>;
 }
 
-function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
+function assemble(options: ClientOptions): { store: Store; clock: RedisClock; layout: LayoutWatch } {
   const client = new StoreClient(options);
   const clock = new RedisClock(client, SHARD_SLOTS[0] ?? 0);
+  const layout = new LayoutWatch(client);
   const records = new RedisLocation(client, clock);
   const due = new RedisDue(client);
   const listing = new RedisListing(client, clock);
@@ -80,6 +85,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
     edges: new RedisEdges(client, clock),
     audit: new RedisAudit(client),
     apiTokens: new RedisApiTokens(client),
+    webhooks: new RedisWebhooks(client),
     messages: new RedisMessages(client, clock),
     events: new RedisEvents(client, clock),
     client,
@@ -90,10 +96,11 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock } {
     stats: () => client.stats(),
     close: async () => {
       clock.stop();
+      layout.stop();
       await client.close();
     },
   };
-  return { store, clock };
+  return { store, clock, layout };
 }
 
 /** Makes a store without waiting for its connection: what is asked of it before it is up fails. */
@@ -106,8 +113,8 @@ export function openStore(options: ClientOptions): Store {
  * runs on, `ready()` says so, and attempts never end. Throws `TypeError` when no address is given.
  */
 export async function connectStore(options: ClientOptions): Promise<Store> {
-  const { store, clock } = assemble(options);
+  const { store, clock, layout } = assemble(options);
   await store.client.settled();
-  await clock.learn();
+  await Promise.all([clock.learn(), layout.ask()]);
   return store;
 }

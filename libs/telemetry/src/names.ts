@@ -92,6 +92,10 @@ export const METRICS = {
   httpSeconds: 'rollcall_http_seconds',
   httpStreams: 'rollcall_http_streams',
   httpStreamsDropped: 'rollcall_http_streams_dropped_total',
+  webhooksRunning: 'rollcall_webhooks_running',
+  /** outcome: taken, retried, dead */
+  webhookDeliveries: 'rollcall_webhook_deliveries_total',
+  webhookGaps: 'rollcall_webhook_gaps_total',
   traceKept: 'rollcall_trace_messages_kept_total',
   traceShare: 'rollcall_trace_share',
   /** outcome: sent, failed */

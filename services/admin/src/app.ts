@@ -1,8 +1,11 @@
+import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
+import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
 import { buildApi } from '@rollcall/http/api';
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import { guard } from './auth/access.ts';
+import type { JwtVerifier } from './auth/jwt.ts';
 import { Tokens } from './auth/tokens.ts';
 import type { AdminContext } from './context.ts';
 import { SharedWatcher } from './events/shared-watcher.ts';
@@ -25,6 +28,7 @@ import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { traceRoutes } from './routes/traces.ts';
 import { uiRoutes } from './routes/ui.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import type { SpanNames } from './trace.ts';
 import { traceRequests } from './trace.ts';
 import { userRoutes } from './routes/users.ts';
@@ -37,6 +41,12 @@ export interface AdminOptions {
   /** ROLLCALL_ADMIN_TOKEN. */
   readonly rootToken: string;
   readonly version: string;
+  /** Takes JSON Web Tokens too. */
+  readonly jwt?: JwtVerifier | undefined;
+  /** REST requests a minute from one address; unlimited when absent. */
+  readonly rateLimit?: number;
+  /** Webhooks may reach private addresses; false when absent. */
+  readonly webhooksInside?: boolean;
   readonly log: Logger;
   readonly tracing: Tracing;
   readonly spans: SpanNames;
@@ -72,11 +82,26 @@ async function document(app: ApiApp, version: string): Promise<void> {
   });
 }
 
+const RATE_WINDOW_MS = 60_000;
+/** Addresses whose requests are counted. */
+const RATE_ADDRESSES = 10_000;
+
+/** Before anything else is looked at: a token costs a call to the store, and guesses of tokens are requests as well. */
+async function limitRate(app: ApiApp, max: number): Promise<void> {
+  await app.register(rateLimit, {
+    ...{ max, timeWindow: RATE_WINDOW_MS, cache: RATE_ADDRESSES },
+    errorResponseBuilder: (_request, { ttl }) =>
+      new ProblemError('too-many-requests', undefined, {
+        headers: { 'retry-after': String(Math.ceil(ttl / 1000)) },
+      }),
+  });
+}
+
 /** The REST interface, listening to nothing yet. */
 export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
   const { ports, log, tracing, streams, onAnswer } = options;
   const app = buildApi({ log, mapError, ...(onAnswer === undefined ? {} : { onAnswer }) });
-  const tokens = new Tokens(options.rootToken, ports.tokens);
+  const tokens = new Tokens(options.rootToken, ports.tokens, options.jwt);
   const watcher = new SharedWatcher(ports.location);
   const liveEdges = new LiveEdges(ports.edges, options.edgeClient);
   const history = new History(liveEdges);
@@ -92,7 +117,9 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
     liveEdges,
     history,
     version,
+    webhooksInside: options.webhooksInside ?? false,
   };
+  if (options.rateLimit !== undefined) await limitRate(app, options.rateLimit);
   traceRequests(app, tracing, options.spans);
   guard(app, tokens);
   // Open streams would keep the server from closing.
@@ -117,6 +144,7 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
     eventRoutes,
     operationsRoutes,
     tokenRoutes,
+    webhookRoutes,
     traceRoutes,
     edgeRoutes,
     overviewRoutes,

@@ -9,10 +9,13 @@ import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
 import { buildAdmin } from './app.ts';
+import { JwtVerifier } from './auth/jwt.ts';
 import type { AdminConfig } from './config.ts';
 import { StreamGate } from './events/stream-gate.ts';
 import { AdminMetrics } from './metrics.ts';
 import type { AdminPorts } from './ports.ts';
+import { WebhookDispatcher } from './webhooks/dispatcher.ts';
+import { createSender } from './webhooks/sender.ts';
 import { createEdgeClient } from './trace/edge-client.ts';
 
 export interface AdminDeps {
@@ -47,6 +50,7 @@ const portsOf = (store: Store): AdminPorts => ({
   tokens: store.apiTokens,
   subscriptions: store.events,
   mailboxes: store.events,
+  webhooks: store.webhooks,
 });
 
 /** Wires admin; nothing runs before `start`. */
@@ -62,6 +66,7 @@ class RunningAdmin {
   readonly #streams = new StreamGate();
   #store: Store | undefined;
   #app: ApiApp | undefined;
+  #dispatcher: WebhookDispatcher | undefined;
   #ops: OpsServer | undefined;
   #draining = false;
 
@@ -74,11 +79,18 @@ class RunningAdmin {
   async start(): Promise<AdminListening> {
     const store = await this.#openStore();
     const metrics = createMetrics();
+    const dispatcher = new WebhookDispatcher({
+      webhooks: store.webhooks,
+      watcher: store.location,
+      send: createSender(this.#config.webhooksInside),
+      log: this.#log,
+    });
     const counters = new AdminMetrics(metrics, {
       names: METRICS,
       buckets: SECONDS_BUCKETS,
       streams: this.#streams,
       store,
+      webhooks: dispatcher,
     });
     this.#app = await buildAdmin({
       ports: portsOf(store),
@@ -88,12 +100,17 @@ class RunningAdmin {
       tracing: this.#tracing,
       spans: { span: SPANS.adminRequest, attributes: ATTRIBUTES },
       streams: this.#streams,
+      jwt: this.#jwt(),
+      rateLimit: this.#config.rateLimit,
+      webhooksInside: this.#config.webhooksInside,
       edgeClient: this.#config.secret === undefined ? undefined : createEdgeClient(this.#config.secret),
       keepHistory: true,
       onAnswer: (route, method, status, seconds) => {
         counters.answered(route, method, status, seconds);
       },
     });
+    this.#dispatcher = dispatcher;
+    dispatcher.start();
     const { adminHost, adminPort, httpHost, httpPort } = this.#config;
     const admin = await listenApi(this.#app, adminHost, adminPort);
     this.#ops = await startOpsServer({
@@ -109,6 +126,7 @@ class RunningAdmin {
   async stop(): Promise<void> {
     this.#draining = true;
     await this.#app?.close();
+    await this.#dispatcher?.stop();
     await this.#tracing.shutdown();
     await this.#ops?.close();
     await this.#store?.close();
@@ -119,6 +137,11 @@ class RunningAdmin {
     this.#store = store;
     tellStatus(store, this.#log);
     return store;
+  }
+
+  #jwt(): JwtVerifier | undefined {
+    const { jwksUrl, jwtIssuer: issuer, jwtAudience: audience } = this.#config;
+    return jwksUrl === undefined ? undefined : new JwtVerifier({ jwksUrl, issuer, audience });
   }
 
   #readiness(store: Store): { ok: boolean; reason?: string } {

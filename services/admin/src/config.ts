@@ -1,5 +1,6 @@
 import type { ConfigOf } from '@rollcall/config';
 import {
+  boolean,
   defineConfig,
   integer,
   MAX_PORT,
@@ -8,6 +9,7 @@ import {
   redisSettings,
   secret,
   string,
+  url,
 } from '@rollcall/config';
 
 /** A token that can be guessed opens everything. */
@@ -35,6 +37,34 @@ export const adminConfig = defineConfig({
     env: 'ROLLCALL_SECRET',
     type: optional(secret({ minLength: MIN_TOKEN_LENGTH })),
     help: 'The secret of the edges: with it admin asks them for their packets, flows and health. Without it those pages stay empty.',
+  },
+  webhooksInside: {
+    env: 'ROLLCALL_WEBHOOKS_INSIDE',
+    type: boolean(),
+    default: false,
+    help: 'Whether webhooks may reach loopback, private and link-local addresses.',
+  },
+  rateLimit: {
+    env: 'ROLLCALL_ADMIN_RATE_LIMIT',
+    type: integer({ min: 1, max: 1_000_000 }),
+    default: 1_200,
+    help: 'REST requests a minute from one address, to one replica; more are answered 429.',
+  },
+  jwksUrl: {
+    env: 'ROLLCALL_ADMIN_JWKS_URL',
+    type: optional(url(['https:', 'http:'])),
+    help: 'Where the keys of JSON Web Tokens are (RFC 7517); without it only tokens of /v1/tokens are taken.',
+  },
+  jwtIssuer: {
+    env: 'ROLLCALL_ADMIN_JWT_ISSUER',
+    type: optional(string()),
+    help: 'The `iss` that JSON Web Tokens must have; wanted with ROLLCALL_ADMIN_JWKS_URL.',
+  },
+  jwtAudience: {
+    env: 'ROLLCALL_ADMIN_JWT_AUDIENCE',
+    type: string(),
+    default: 'rollcall',
+    help: 'The `aud` that JSON Web Tokens must have.',
   },
   ...opsSettings,
   ...redisSettings,

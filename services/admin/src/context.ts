@@ -23,6 +23,8 @@ export interface AdminContext {
   readonly liveEdges: LiveEdges;
   readonly history: History;
   readonly version: string;
+  /** Webhooks may reach private addresses. */
+  readonly webhooksInside: boolean;
 }
 
 /** Names of our domains by their aliases. */

@@ -1,12 +1,14 @@
 import type { Store } from '@rollcall/store-redis';
 import type { Counter, Histogram, METRICS, Metrics } from '@rollcall/telemetry';
 import type { StreamGate } from './events/stream-gate.ts';
+import type { WebhookDispatcher } from './webhooks/dispatcher.ts';
 
 export interface AdminMetricsSources {
   readonly names: typeof METRICS;
   readonly buckets: readonly number[];
   readonly streams: StreamGate;
   readonly store: Pick<Store, 'ready' | 'stats'>;
+  readonly webhooks: Pick<WebhookDispatcher, 'counters' | 'running'>;
 }
 
 /** What admin counts. */
@@ -14,7 +16,7 @@ export class AdminMetrics {
   readonly #requests: Counter;
   readonly #seconds: Histogram;
 
-  constructor(metrics: Metrics, { names, buckets, streams, store }: AdminMetricsSources) {
+  constructor(metrics: Metrics, { names, buckets, streams, store, webhooks }: AdminMetricsSources) {
     this.#requests = metrics.counter(names.httpRequests, 'REST requests answered.', [
       'route',
       'method',
@@ -38,6 +40,19 @@ export class AdminMetrics {
     metrics.collect(names.boundRefusals, 'What a bounded queue or table refused.', 'counter', () => [
       { labels: queue, value: streams.refused },
     ]);
+    const { counters } = webhooks;
+    metrics.gauge(names.webhooksRunning, 'Webhooks that this replica delivers.', () => webhooks.running);
+    metrics.collect(names.webhookDeliveries, 'Attempts to deliver an event to a webhook.', 'counter', () => [
+      { labels: { outcome: 'taken' }, value: counters.taken },
+      { labels: { outcome: 'retried' }, value: counters.retried },
+      { labels: { outcome: 'dead' }, value: counters.buried },
+    ]);
+    metrics.collect(
+      names.webhookGaps,
+      'Times that events were gone from the change streams before a webhook had them.',
+      'counter',
+      () => [{ value: counters.gaps }],
+    );
     metrics.gauge(names.storeConnected, '1 when the store can be reached.', () => (store.ready() ? 1 : 0));
     metrics.gauge(names.storePending, 'Store calls without an answer.', () => store.stats().pending);
     metrics.collect(names.storeCommands, 'Store calls made.', 'counter', () => [

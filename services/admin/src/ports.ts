@@ -15,6 +15,7 @@ import type {
   LocationWriter,
   StoreClock,
   UserDirectory,
+  Webhooks,
 } from '@rollcall/location';
 
 /** All that admin knows of the store: the same ports as the other services, no private path (architecture §1). */
@@ -30,4 +31,5 @@ export interface AdminPorts {
     WatcherRuleStore &
     Omit<ResourceLists, 'readAdhoc' | 'keepAdhoc'>;
   readonly mailboxes: Mailboxes;
+  readonly webhooks: Webhooks;
 }

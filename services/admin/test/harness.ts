@@ -1,7 +1,7 @@
 import { epochMs } from '@rollcall/kernel';
 import { MemoryEvents } from '@rollcall/events';
 import type { Aor, Binding, BindingId, ChangeKind } from '@rollcall/location';
-import { MemoryApiTokens, MemoryLocation } from '@rollcall/location';
+import { MemoryApiTokens, MemoryLocation, MemoryWebhooks } from '@rollcall/location';
 import { ATTRIBUTES, noLogger, noTracing, SPANS } from '@rollcall/telemetry';
 import type { LogFields, Tracing } from '@rollcall/telemetry';
 import type { AdminOptions, AdminPorts, StreamLimits } from '../src/index.ts';
@@ -40,6 +40,8 @@ export async function harness(
     events?: number;
     tracing?: Tracing;
     edgeClient?: AdminOptions['edgeClient'];
+    jwt?: AdminOptions['jwt'];
+    rateLimit?: number;
   } = {},
 ) {
   const time = { now: NOW };
@@ -62,6 +64,7 @@ export async function harness(
       tokens,
       subscriptions: events,
       mailboxes: events,
+      webhooks: new MemoryWebhooks(clock),
       ...given.ports,
     },
     rootToken: ROOT,
@@ -71,6 +74,8 @@ export async function harness(
     spans: { span: SPANS.adminRequest, attributes: ATTRIBUTES },
     streams,
     edgeClient: given.edgeClient,
+    jwt: given.jwt,
+    ...(given.rateLimit === undefined ? {} : { rateLimit: given.rateLimit }),
   };
   const app = await buildAdmin(options);
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ApiToken, ApiTokens, Page } from '@rollcall/location';
 import type { Identity } from './identity.ts';
+import type { JwtVerifier } from './jwt.ts';
 
 const PREFIX = 'rct_';
 const ID_BYTES = 9;
@@ -34,6 +35,7 @@ export class Tokens {
   constructor(
     rootToken: string,
     private readonly kept: ApiTokens,
+    private readonly jwt?: JwtVerifier,
   ) {
     this.#root = sha256(rootToken);
   }
@@ -42,7 +44,7 @@ export class Tokens {
   async identify(text: string): Promise<Identity | undefined> {
     if (timingSafeEqual(this.#root, sha256(text))) return { id: ROOT, scope: 'write', domains: undefined };
     const [, id, secret] = TOKEN.exec(text) ?? [];
-    if (id === undefined || secret === undefined) return undefined;
+    if (id === undefined || secret === undefined) return this.jwt?.identify(text);
     const token = await this.kept.find(id);
     // The same work for an id that does not exist.
     const right = sameHash(token?.secretHash ?? '', hashOf(secret));

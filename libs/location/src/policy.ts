@@ -82,7 +82,7 @@ export const DEFAULT_POLICY: Policy = {
   onLimit: 'reject',
   thirdParty: true,
   path: 'lazy',
-  outbound: 'ignored',
+  outbound: 'supported',
   flowTimer: STREAM_FLOW_TIMER,
   gruu: true,
 };

@@ -165,7 +165,7 @@ export function inOrder(records: readonly SrvRecord[], random: () => number): Sr
     const { priority } = left[0] as SrvRecord;
     const same = left.filter((record) => record.priority === priority);
     let mark = random() * same.reduce((sum, { weight }) => sum + weight, 0);
-    const chosen = same.find(({ weight }) => (mark -= weight) <= 0) ?? (same.at(-1) as SrvRecord);
+    const chosen = same.find(({ weight }) => (mark -= weight) <= 0) ?? (same.at(-1));
     ordered.push(chosen);
     left.splice(left.indexOf(chosen), 1);
   }

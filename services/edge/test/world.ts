@@ -17,7 +17,7 @@ import type {
 import { createCore } from '../src/core.ts';
 import { GUARD_DEFAULTS } from '../src/guess-guard.ts';
 import type { PushRequest, PushSender } from '../src/proxy/push-waker.ts';
-import type { CoreOptions, EdgeCore } from '../src/core.ts';
+import type { CoreOptions, CorePorts, EdgeCore } from '../src/core.ts';
 import type { InnerLink, InnerOutcome } from '../src/ports.ts';
 
 export const SECRET = 'a secret of the tests';
@@ -317,7 +317,11 @@ export interface World {
 }
 
 /** An edge without sockets, with the domains read. */
-export async function world(change: Partial<CoreOptions> = {}, store = new FakeStore()): Promise<World> {
+export async function world(
+  change: Partial<CoreOptions> = {},
+  store = new FakeStore(),
+  more: Pick<CorePorts, 'locate'> = {},
+): Promise<World> {
   const front = new FakeFront();
   const hand = new Hand();
   const registrar = new FakeLink();
@@ -342,6 +346,7 @@ export async function world(change: Partial<CoreOptions> = {}, store = new FakeS
       random: () => 0.5,
       trace: () => undefined,
       log,
+      ...more,
     },
     {
       edge: EDGE,

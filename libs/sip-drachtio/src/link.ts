@@ -8,7 +8,7 @@
  * - Every frame gets one reply. One that gets none within seconds means that the connection is wedged: it is closed.
  * - drachtio-srf forgets what was pending when it reconnects. Here everything that waits is told.
  */
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import WireProtocol from 'drachtio-srf/lib/wire-protocol.js';
 

@@ -5,18 +5,16 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
-import { epochMs } from '@rollcall/kernel';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { edit, parseMessage, respond, type SipRequest, type SipResponse } from '@rollcall/sip';
-import { createSipFront } from '@rollcall/sip-net';
 import type { ClientTransaction, Flow, ServerTransaction, SipFront } from '@rollcall/sip-transaction';
 
 export interface DrachtioDoubleOptions {
   readonly secret: string;
-  /** SIP over UDP and TCP. */
-  readonly sipPort: number;
-  readonly adminPort: number;
-  readonly host?: string;
+  /** The SIP side, over UDP and perhaps TCP: any front that has not been started. */
+  readonly front: SipFront;
+  /** 0 takes any free port. */
+  readonly adminPort?: number;
 }
 
 /** The receive buffer of the server: a frame that is larger never completes, and the connection is dead without a word. */
@@ -70,7 +68,8 @@ interface Outgoing {
 }
 
 export class DrachtioDouble {
-  readonly #options: Required<DrachtioDoubleOptions>;
+  readonly #secret: string;
+  #adminPort: number;
   readonly #front: SipFront;
   readonly #admin: Server;
   readonly #apps = new Set<App>();
@@ -86,15 +85,9 @@ export class DrachtioDouble {
   mostBuffered = 0;
 
   private constructor(options: DrachtioDoubleOptions) {
-    this.#options = { host: '127.0.0.1', ...options };
-    const { host, sipPort } = this.#options;
-    this.#front = createSipFront({
-      listeners: [
-        { transport: 'udp', host, port: sipPort },
-        { transport: 'tcp', host, port: sipPort },
-      ],
-      clock: { now: () => epochMs(Date.now()) },
-    });
+    this.#secret = options.secret;
+    this.#adminPort = options.adminPort ?? 0;
+    this.#front = options.front;
     this.#admin = createServer((socket) => {
       this.#accept(socket);
     });
@@ -116,8 +109,10 @@ export class DrachtioDouble {
 
   /** Opens the admin port, as after a restart of the app side alone. */
   async listen(): Promise<void> {
-    this.#admin.listen(this.#options.adminPort, this.#options.host);
+    this.#admin.listen(this.#adminPort, '127.0.0.1');
     await once(this.#admin, 'listening');
+    // The same again when it comes back.
+    this.#adminPort = (this.#admin.address() as AddressInfo).port;
   }
 
   /** Closes the admin port and every connection on it; what apps had is forgotten, as when the server is restarted. */
@@ -129,6 +124,17 @@ export class DrachtioDouble {
     this.#outgoing.clear();
     this.#dialogs.clear();
     await closed;
+  }
+
+  get adminPort(): number {
+    return this.#adminPort;
+  }
+
+  /** Where phones send to. */
+  sip(transport: 'udp' | 'tcp'): { readonly host: string; readonly port: number } {
+    const found = this.#front.listeners.find((one) => one.transport === transport);
+    if (found === undefined) throw new Error(`the double does not listen on ${transport}`);
+    return { host: found.local.address, port: found.local.port };
   }
 
   dropApps(): void {
@@ -206,11 +212,12 @@ export class DrachtioDouble {
     const end = text.indexOf('\r\n');
     const [id = '', type = '', ...fields] = (end < 0 ? text : text.slice(0, end)).split('|');
     const message = end < 0 ? '' : Buffer.from(text.slice(end + 2), 'utf8').toString('latin1');
-    const { host, sipPort, secret } = this.#options;
-    const at = `udp/${host}:${String(sipPort)},tcp/${host}:${String(sipPort)}`;
+    const at = this.#front.listeners
+      .map(({ transport, local }) => `${transport}/${local.address}:${String(local.port)}`)
+      .join(',');
     switch (type) {
       case 'authenticate':
-        if (fields[0] === secret) this.#say(app, `response|${id}|OK|${at}|v0.9.10|${at}`);
+        if (fields[0] === this.#secret) this.#say(app, `response|${id}|OK|${at}|v0.9.10|${at}`);
         else this.#end(app, `response|${id}|NO|incorrect secret`);
         break;
       case 'route':
@@ -355,7 +362,7 @@ export class DrachtioDouble {
     const makesDialog = request.method === 'INVITE' && status >= 200 && status < 300;
     let headers = appLines(raw, [...IGNORED, 'from', 'to', 'call-id', 'cseq', 'content-type']);
     if (makesDialog && headerOf(raw, 'contact') === undefined)
-      headers += `Contact: <sip:${this.#host()}>\r\n`;
+      headers += `Contact: <sip:${this.#host(flow)}${transportOf(flow)}>\r\n`;
     for (const route of makesDialog ? request.headers('record-route') : [])
       headers += `Record-Route: ${route}\r\n`;
     const contentType = headerOf(raw, 'content-type');
@@ -409,7 +416,9 @@ export class DrachtioDouble {
     }
     const dialogForming = method === 'INVITE' || method === 'SUBSCRIBE';
     const contact =
-      dialogForming && headerOf(raw, 'contact') === undefined ? `Contact: <sip:${this.#host()}>\r\n` : '';
+      dialogForming && headerOf(raw, 'contact') === undefined
+        ? `Contact: <sip:${this.#host(flow)}${transportOf(flow)}>\r\n`
+        : '';
     this.#send(app, id, method, `${method} ${uri} SIP/2.0\r\n`, flow, contact + appLines(raw, IGNORED), raw);
   }
 
@@ -418,11 +427,12 @@ export class DrachtioDouble {
       this.#say(app, `response|${id}|NOK|Server error: unable to find dialog for dialog id provided`);
       return;
     }
+    const { flow } = dialog;
     const ack = method === 'ACK';
     if (!ack) dialog.cseq += 1;
     const lines =
       `From: ${dialog.local}\r\nTo: ${dialog.remote}\r\nCall-ID: ${dialog.callId}\r\n` +
-      `CSeq: ${String(ack ? dialog.inviteCseq : dialog.cseq)} ${method}\r\nContact: <sip:${this.#host()}>\r\n` +
+      `CSeq: ${String(ack ? dialog.inviteCseq : dialog.cseq)} ${method}\r\nContact: <sip:${this.#host(flow)}${transportOf(flow)}>\r\n` +
       appLines(raw, [...IGNORED, 'from', 'to', 'call-id', 'cseq', 'contact', 'max-forwards']);
     if (method === 'INVITE') dialog.inviteCseq = dialog.cseq;
     if (method === 'BYE') this.#dialogs.delete(dialog.id);
@@ -442,7 +452,7 @@ export class DrachtioDouble {
   ): void {
     const branch = `z9hG4bK${randomBytes(8).toString('hex')}`;
     const transport = flow.transport.toUpperCase();
-    const via = `Via: SIP/2.0/${transport} ${this.#host()};rport;branch=${branch}\r\n`;
+    const via = `Via: SIP/2.0/${transport} ${this.#host(flow)};rport;branch=${branch}\r\n`;
     const content = body(raw);
     const sent = `${start}${via}${lines}Content-Length: ${String(content.length)}\r\n\r\n${content}`;
     const parsed = parseMessage(sent);
@@ -538,8 +548,9 @@ export class DrachtioDouble {
     return this.#front.connect(transport, { address, port: Number(port) });
   }
 
-  #host(): string {
-    return `${this.#options.host}:${String(this.#options.sipPort)}`;
+  /** Our own address on the transport of a flow. */
+  #host(flow: Flow): string {
+    return `${flow.local.address}:${String(flow.local.port)}`;
   }
 }
 
@@ -549,6 +560,7 @@ function sentReply(id: string, flow: Flow, transactionId: string, sent: string):
   return `response|${id}|OK|application|${where}|${transactionId}`;
 }
 
+const transportOf = (flow: Flow): string => (flow.reliable ? `;transport=${flow.transport}` : '');
 const newTag = (): string => randomBytes(6).toString('hex');
 const body = (raw: string): string => raw.slice(raw.indexOf('\r\n\r\n') + 4);
 const tagOf = (value: string): string => /;tag=([^;\s]+)/.exec(value)?.[1] ?? '';

@@ -6,11 +6,13 @@ import type { OpsServer } from '@rollcall/http';
 import { epochMs } from '@rollcall/kernel';
 import type { Clock, Timers } from '@rollcall/kernel';
 import type { SipRequest } from '@rollcall/sip';
+import { createDrachtioFront } from '@rollcall/sip-drachtio';
 import { locate } from '@rollcall/sip-transaction';
 import {
   createInnerLink,
   createInnerServer,
   createDns,
+  createSipFront,
   DEFAULT_LIMITS,
   dnsReplicas,
   staticReplicas,
@@ -126,6 +128,7 @@ class RunningEdge {
     const dns = createDns({ servers: config.dnsServers, clock: CLOCK });
     this.#locate = (uri, size) => locate(uri, { dns, size, random: Math.random });
     this.#front = createEngine(config, {
+      make: { native: createSipFront, drachtio: createDrachtioFront },
       clock: CLOCK,
       log,
       tap: trace.front,

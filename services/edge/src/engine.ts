@@ -1,8 +1,6 @@
 import type { Clock } from '@rollcall/kernel';
-import { createDrachtioFront } from '@rollcall/sip-drachtio';
-import type { DrachtioFront } from '@rollcall/sip-drachtio';
-import { createSipFront } from '@rollcall/sip-net';
-import type { FrontSizes, NativeFront, TapSlot } from '@rollcall/sip-net';
+import type { createDrachtioFront, DrachtioFront } from '@rollcall/sip-drachtio';
+import type { createSipFront, FrontSizes, NativeFront, TapSlot } from '@rollcall/sip-net';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -23,6 +21,8 @@ export interface Engine extends NativeFront {
 }
 
 export interface EngineDeps {
+  /** What makes each engine. */
+  readonly make: { readonly native: typeof createSipFront; readonly drachtio: typeof createDrachtioFront };
   readonly clock: Clock;
   readonly log: Logger;
   readonly tap: TapSlot;
@@ -41,14 +41,14 @@ export function engineContradiction(config: EdgeConfig): string | undefined {
 }
 
 /** The engine that is configured. */
-export function createEngine(config: EdgeConfig, { clock, log, tap, onListeners }: EngineDeps): Engine {
+export function createEngine(config: EdgeConfig, { make, clock, log, tap, onListeners }: EngineDeps): Engine {
   const options = transportOptions(config);
   if (config.engine === 'native') {
-    const front = createSipFront({ ...options, clock, log, tap });
+    const front = make.native({ ...options, clock, log, tap });
     return Object.assign(front, { ready: true });
   }
   const { host, port } = config.drachtio;
-  const phones = createDrachtioFront({
+  const phones = make.drachtio({
     host,
     port,
     secret: config.drachtioSecret ?? '',
@@ -57,7 +57,7 @@ export function createEngine(config: EdgeConfig, { clock, log, tap, onListeners 
     onListeners,
   });
   // Connections to other edges are between us: they carry Route, which the server takes from nobody.
-  const edges = createSipFront({ ...options, listeners: [], clock, log, tap });
+  const edges = make.native({ ...options, listeners: [], clock, log, tap });
   return new JoinedEngine(phones, edges);
 }
 

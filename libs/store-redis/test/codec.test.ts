@@ -112,7 +112,17 @@ describe('records of other releases', () => {
 
   test('K30 a format that is not known is refused, whatever it looks like', () => {
     const [{ aor, text }] = kept as [Kept];
-    for (const record of [`2${text.slice(1)}`, `~${text.slice(1)}`, '2', '1', 'x', text.slice(0, 40)]) {
+    for (const record of [
+      `2${text.slice(1)}`,
+      `~${text.slice(1)}`,
+      '2',
+      '1',
+      'x',
+      text.slice(0, 40),
+      text.slice(0, 18),
+      `${text.slice(0, 18)}x`,
+      `${text}x`,
+    ]) {
       expect(() => readRecord(aor, record)).toThrow(RangeError);
     }
   });

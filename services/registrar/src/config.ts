@@ -81,7 +81,7 @@ export const registrarConfig = defineConfig({
   outbound: {
     env: 'ROLLCALL_OUTBOUND',
     type: choice(OUTBOUND_MODES),
-    default: 'supported',
+    default: DEFAULT_POLICY.outbound,
     help: 'SIP Outbound (RFC 5626): "supported" answers its registrations with Require: outbound and Flow-Timer, or with 439 where the first hop lacks it; "required" refuses others with 421; "ignored" promises nothing, for edges in front that do not answer STUN on their UDP ports. A domain may set its own.',
   },
   flowTimer: {

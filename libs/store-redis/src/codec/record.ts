@@ -53,5 +53,7 @@ export function readRecord(aor: Aor, text: string): LocationSnapshot {
   const bindings: Binding[] = [];
   const cursor = { at: 0 };
   while (cursor.at < lines.length - 1) bindings.push(readBinding(lines, cursor, aor, first));
+  if (bindings.length === 0 || lines.at(-1) !== '')
+    throw new RangeError('a location record that does not end where a binding ends');
   return { version, bindings };
 }

@@ -161,11 +161,11 @@ export function inOrder(records: readonly SrvRecord[], random: () => number): Sr
   const left = records.filter(({ name }) => name !== '.' && name !== '');
   left.sort((a, b) => a.priority - b.priority || a.weight - b.weight);
   const ordered: SrvRecord[] = [];
-  while (left.length > 0) {
-    const { priority } = left[0] as SrvRecord;
+  for (let first = left[0]; first !== undefined; first = left[0]) {
+    const { priority } = first;
     const same = left.filter((record) => record.priority === priority);
     let mark = random() * same.reduce((sum, { weight }) => sum + weight, 0);
-    const chosen = same.find(({ weight }) => (mark -= weight) <= 0) ?? (same.at(-1));
+    const chosen = same.find(({ weight }) => (mark -= weight) <= 0) ?? first;
     ordered.push(chosen);
     left.splice(left.indexOf(chosen), 1);
   }

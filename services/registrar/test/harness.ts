@@ -53,6 +53,20 @@ export class OwnRedis {
     await until('Redis', () => canConnect(this.port));
   }
 
+  /** Sends one command past everybody; the raw reply. */
+  command(...words: readonly string[]): Promise<string> {
+    const socket = connect(this.port, '127.0.0.1');
+    const text = words.map((word) => `$${Buffer.byteLength(word).toString()}\r\n${word}\r\n`).join('');
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('data', (reply) => {
+        socket.destroy();
+        resolve(reply.toString('utf8'));
+      });
+      socket.write(`*${words.length.toString()}\r\n${text}`);
+    });
+  }
+
   async end(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;

@@ -142,6 +142,63 @@ describe('three registrars on one Redis', () => {
     await watching;
   });
 
+  test.each(['reject', 'evict-oldest', 'evict-unreachable', 'replace'] as const)(
+    'B19 A05 %s: set without a restart, and 20 devices at once never exceed the cap',
+    async (onLimit) => {
+      const name = `${onLimit}.test`;
+      await store.users.domains.put({ name, maxContacts: 3, onLimit });
+      const aor = aorOf(`dora@${name}`);
+      const send = (n: number) =>
+        peers[n % 3]!.send(
+          register({
+            user: 'dora',
+            callId: `${onLimit}${n.toString()}`,
+            lines: [`Contact: <sip:d@10.0.0.${n.toString()}>`],
+          }).replaceAll('example.test', name),
+        );
+      for (const replica of [0, 1, 2]) {
+        await until('the domain to be known', async () =>
+          (await send(replica)).status === 200 ? true : undefined,
+        );
+      }
+      let most = 0;
+      const all = { done: false };
+      const watching = (async () => {
+        while (!all.done) most = Math.max(most, (await store.location.read(aor)).bindings.length);
+      })();
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => send(n + 10)));
+      all.done = true;
+      await watching;
+      const accepted = answers.filter(({ status }) => status === 200).length;
+      expect(accepted).toBe(onLimit === 'reject' || onLimit === 'evict-unreachable' ? 0 : 20);
+      expect(most).toBeLessThanOrEqual(3);
+      for (const answer of answers) expect(answer.headers('contact').length).toBeLessThanOrEqual(3);
+    },
+  );
+
+  test('K30 a record of another format or in ruins fails its own AoR and nobody else, and is not overwritten', async () => {
+    const [fred, gina] = [aorOf('fred@example.test'), aorOf('gina@example.test')];
+    let cseq = 0;
+    const send = (user: string) => {
+      cseq += 1;
+      return peers[cseq % 3]!.send(register({ user, callId: user, cseq, lines: [CONTACT] }));
+    };
+    expect((await send('fred')).status).toBe(200);
+    const key = /rc:\{\d+\}:r:\S+/.exec(await redis.command('KEYS', `rc:*:r:${fred}`))?.[0] ?? '';
+    for (const poison of ['2future', '1000000001mia11vo2x', '\u0000\u00ff', 'x'.repeat(100)]) {
+      await redis.command('SET', key, poison, 'PX', '60000');
+      for (let replica = 0; replica < 3; replica++) {
+        expect((await send('fred')).status, poison).toBe(500);
+        expect((await send('gina')).status).toBe(200);
+      }
+      expect(await redis.command('GET', key)).toContain(poison);
+    }
+    await redis.command('DEL', key);
+    expect((await send('fred')).status).toBe(200);
+    expect((await store.location.read(gina)).bindings).toHaveLength(1);
+    for (const { http } of ports) expect(await probe(http, '/healthz')).toBe(200);
+  });
+
   test('O03 liveness, readiness and metrics', async () => {
     expect(await probe(ports[0]!.http, '/healthz')).toBe(200);
     expect(await probe(ports[0]!.http, '/readyz')).toBe(200);

@@ -175,7 +175,7 @@ export default tseslint.config(
   },
   {
     files: ['services/*/src/**/*.ts'],
-    ignores: ['services/*/src/{main,compose,config,*-config}.ts'],
+    ignores: ['services/*/src/{main,compose,config,*-config}.ts', 'services/*/src/*/main.ts'],
     rules: { '@typescript-eslint/no-restricted-imports': imports(redisOnly, telemetryOnly, adapters) },
   },
   {

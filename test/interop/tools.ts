@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 export interface Ran {
   readonly code: number | null;
@@ -28,4 +29,14 @@ export function run(
       resolve({ code, output });
     });
   });
+}
+
+const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** Where the distribution has put Chromium. */
+export function chromiumPath(): string {
+  const found = CHROMIUMS.find((path) => existsSync(path));
+  if (found === undefined)
+    throw new Error('chromium is not installed: npm test as root installs it, or apt-get install chromium');
+  return found;
 }

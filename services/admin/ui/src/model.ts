@@ -118,9 +118,9 @@ export interface Subscription {
     readonly delivery: string;
     readonly failures: number;
     readonly until?: string;
-    /** Of the last NOTIFY. */
-    readonly answer?: unknown;
-    readonly [more: string]: unknown;
+    /** When the last NOTIFY went, and the status of its answer. */
+    readonly sentAt?: string;
+    readonly status?: number;
   };
 }
 

@@ -258,19 +258,15 @@ function SubscriptionsTab({ aor }: { aor: string }) {
   );
 }
 
-/** What else is known of the last NOTIFY: when it went, what was answered. */
-function NotifyAnswer({ notify }: { notify: Subscription['notify'] }) {
-  const known = new Set(['cseq', 'delivery', 'failures', 'until']);
-  const rest = Object.entries(notify).filter(([name, value]) => !known.has(name) && value !== undefined);
+/** When the last NOTIFY went, and what was answered. */
+function NotifyAnswer({ notify: { sentAt, status } }: { notify: Subscription['notify'] }) {
+  if (sentAt === undefined) return null;
   return (
-    <>
-      {rest.map(([name, value]) => (
-        <span key={name} class="muted">
-          {' '}
-          {name} {typeof value === 'string' ? value : JSON.stringify(value)}
-        </span>
-      ))}
-    </>
+    <span class="muted">
+      {' '}
+      {clockMs(Date.parse(sentAt))}
+      {status !== undefined && ` answered ${String(status)}`}
+    </span>
   );
 }
 
@@ -337,8 +333,44 @@ function TraceTab({ aor }: { aor: string }) {
             </Empty>
           </Panel>
         ) : (
-          <LadderView ladder={value} />
+          <Exchanges ladder={value} />
         ))}
     </>
   );
+}
+
+/** The ladder of all exchanges, or of one of them. */
+function Exchanges({ ladder }: { ladder: Ladder }) {
+  const [call, setCall] = useState('');
+  const calls = new Map<string, { readonly label: string; readonly at: number; steps: number }>();
+  for (const { callId, label, at, kind } of ladder.steps) {
+    if (callId === undefined) continue;
+    const known = calls.get(callId);
+    if (known !== undefined) known.steps += 1;
+    else calls.set(callId, { label: kind === 'request' ? label : '…', at, steps: 1 });
+  }
+  const only = calls.has(call) ? call : '';
+  const shown = only === '' ? ladder : ladderOf(ladder, only);
+  return (
+    <>
+      <label class="inline">
+        Exchange
+        <select value={only} onChange={({ currentTarget }) => setCall(currentTarget.value)}>
+          <option value="">all ({ladder.steps.length} steps)</option>
+          {[...calls].reverse().map(([id, { label, at, steps }]) => (
+            <option key={id} value={id}>
+              {clockMs(at / 1_000)} {label}, {steps} steps, {id.slice(0, 40)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <LadderView key={only} ladder={shown} />
+    </>
+  );
+}
+
+function ladderOf(ladder: Ladder, call: string): Ladder {
+  const steps = ladder.steps.filter(({ callId }) => callId === call);
+  const used = new Set(steps.flatMap(({ from, to }) => [from, to]));
+  return { ...ladder, steps, lifelines: ladder.lifelines.filter(({ id }) => used.has(id)) };
 }

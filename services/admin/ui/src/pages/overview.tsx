@@ -75,7 +75,7 @@ function Charts({ moments }: { moments: readonly Moment[] }) {
             { name: '2xx', colour: '--good', values: values('ok') },
             { name: '401, 407', colour: '--warn', values: values('challenged') },
             { name: 'refused', colour: '--bad', values: values('refused') },
-            { name: '5xx', colour: '--series-4', values: values('failed') },
+            { name: '5xx', colour: '--series-2', values: values('failed') },
           ]}
         />
       </Panel>
@@ -101,11 +101,7 @@ export function OverviewPage() {
             <Tile name="Edges" value={`${String(well)} / ${String(edges.length)}`} note="ready" />
             <Tile name="REGISTER" value={rate(last?.register ?? 0)} note="a second" />
             <Tile name="Answers 2xx" value={rate(last?.ok ?? 0)} note="a second" />
-            <Tile
-              name="Refused"
-              value={rate((last?.refused ?? 0) + (last?.failed ?? 0))}
-              note="a second, challenges apart"
-            />
+            <Tile name="Refused" value={rate((last?.refused ?? 0) + (last?.failed ?? 0))} note="a second" />
             <Tile name="Stream flows" value={short(sumOf(edges, ({ flows }) => total(flows)))} note="open" />
             <Tile name="Processors" value={(last?.cpu ?? 0).toFixed(2)} note="used by edges" />
             <Tile name="Traces" value={count(value.traces)} note="running" />
@@ -116,7 +112,7 @@ export function OverviewPage() {
             <Panel title="Edges" flush>
               <EdgeTable edges={edges} at={value.at} />
             </Panel>
-            <Panel title="Refusals since the edges started" flush>
+            <Panel title="Refusals by the edges" flush>
               {refusals.length === 0 ? (
                 <Empty>None.</Empty>
               ) : (
@@ -163,7 +159,7 @@ export function EdgeTable({ edges, at }: { edges: readonly EdgeHealth[]; at: num
               <EdgeState edge={edge} />
               {edge.reason !== undefined && <span class="muted"> {edge.reason}</span>}
             </td>
-            <td>
+            <td class="places">
               {status?.listeners.map(({ transport, address, port }) => (
                 <code key={`${transport}${String(port)}`} class="chip">
                   {transport} {address}:{port}

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { rate } from '../format.ts';
+import { clock, rate } from '../format.ts';
 import { theme } from '../session.ts';
 
 export interface Curve {
@@ -50,10 +50,10 @@ export function Chart({
         height: HEIGHT,
         legend: { show: false },
         cursor: { points: { size: 6 }, y: false },
-        padding: [8, 6, 0, 0],
+        padding: [8, 26, 0, 0],
         scales: { y: { range: (_self, _least, most) => [0, Math.max(1, most * 1.15)] } },
         axes: [
-          { ...axis, space: 70 },
+          { ...axis, space: 80, size: 26, values: (_self, ticks) => ticks.map((at) => clock(at * MS_PER_S)) },
           { ...axis, size: 44, values: (_self, ticks) => ticks.map(rate) },
         ],
         series: [

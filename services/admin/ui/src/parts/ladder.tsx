@@ -6,9 +6,18 @@ import type { Tone } from './basics.tsx';
 
 /** Heights and widths of the drawing, in pixels; the rows of the list beside it have the same height. */
 const ROW = 46;
-const COLUMN = 138;
-const MARGIN = 66;
+const MARGIN = 52;
+/** Fewer lifelines may stand further apart. */
+const COLUMNS: readonly number[] = [132, 132, 132, 132, 132, 106];
+const CROWDED_COLUMN = 92;
+const CHARACTER = 6.4;
+const columnOf = (lifelines: number): number => COLUMNS[lifelines] ?? CROWDED_COLUMN;
+const widthOf = (lifelines: number): number => 2 * MARGIN + (lifelines - 1) * columnOf(lifelines);
 const HEAD_TOP = 58;
+/** Of the times and, at least, of the notes beside the drawing. */
+const TIMES = 88;
+const NOTES = 190;
+const storyWidth = (lifelines: number): string => `${String(TIMES + widthOf(lifelines) + NOTES)}px`;
 /** A pause between two steps that is worth a word, µs. */
 const PAUSE_US = 400_000;
 
@@ -31,11 +40,14 @@ function Arrow({ step, index, lines }: { step: Step; index: number; lines: Reado
       <line x1={from} y1={y} x2={tip} y2={y} />
       <path d={`M${String(tip)} ${String(y)} l${String(-7 * way)} -4 v8 z`} />
       <text x={middle} y={y - 6} text-anchor="middle">
-        {step.label}
+        {cut(step.label, Math.floor((Math.abs(to - from) - 8) / CHARACTER))}
       </text>
     </g>
   );
 }
+
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, Math.max(3, length - 1))}…`;
 
 /** The lifelines with an arrow for each step. The list beside it says the same in words, so it is hidden from screen readers. */
 function Drawing({
@@ -49,8 +61,9 @@ function Drawing({
   selected: number;
   onSelect: (index: number) => void;
 }) {
-  const lines = new Map(ladder.lifelines.map(({ id }, index) => [id, MARGIN + index * COLUMN]));
-  const width = 2 * MARGIN + (ladder.lifelines.length - 1) * COLUMN;
+  const column = columnOf(ladder.lifelines.length);
+  const lines = new Map(ladder.lifelines.map(({ id }, index) => [id, MARGIN + index * column]));
+  const width = widthOf(ladder.lifelines.length);
   const height = steps.length * ROW;
   return (
     <svg
@@ -75,15 +88,16 @@ function Drawing({
 }
 
 function Heads({ lifelines }: { lifelines: readonly Lifeline[] }) {
+  const column = columnOf(lifelines.length);
   return (
-    <div class="heads" style={{ width: `${String(2 * MARGIN + (lifelines.length - 1) * COLUMN)}px` }}>
+    <div class="heads" style={{ width: `${String(widthOf(lifelines.length))}px` }}>
       {lifelines.map(({ id, kind, name, detail }, index) => (
         <div
           key={id}
           class={`head ${kind}`}
           style={{
-            left: `${String(MARGIN + index * COLUMN - COLUMN / 2 + 4)}px`,
-            width: `${String(COLUMN - 8)}px`,
+            left: `${String(MARGIN + index * column - column / 2 + 3)}px`,
+            width: `${String(column - 6)}px`,
           }}
           title={detail}
         >
@@ -97,7 +111,7 @@ function Heads({ lifelines }: { lifelines: readonly Lifeline[] }) {
 
 /** A message with its start line, names of headers and body apart. */
 function Message({ text }: { text: string }) {
-  const lines = text.split('\n');
+  const lines = text.trimEnd().split('\n');
   const end = lines.indexOf('');
   return (
     <pre class="message" tabIndex={0} aria-label="Raw message">
@@ -189,34 +203,45 @@ function Detail({ step, ladder }: { step: Step; ladder: Ladder }) {
 export function LadderView({ ladder }: { ladder: Ladder }) {
   const { steps } = ladder;
   const [chosen, setChosen] = useState(-1);
+  const [following, setFollowing] = useState(true);
   const list = useRef<HTMLOListElement>(null);
   const selected = Math.min(chosen, steps.length - 1);
   const step = steps[selected];
+  const least = storyWidth(ladder.lifelines.length);
   const first = steps[0]?.at ?? 0;
   const pauses = useMemo(
     () => steps.map((one, index) => (index === 0 ? 0 : one.at - (steps[index - 1]?.at ?? one.at))),
     [steps],
   );
+  // Until somebody chooses, the newest exchange is shown.
+  const story = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (chosen < 0 && steps.length > 0) setChosen(0);
-  }, [steps.length, chosen]);
+    if (!following) return;
+    const newest = steps.at(-1)?.callId;
+    setChosen(steps.findIndex(({ callId }) => callId === newest));
+    story.current?.scrollTo({ top: story.current.scrollHeight });
+  }, [steps.length, following]);
+  const choose = (index: number): void => {
+    setFollowing(false);
+    setChosen(index);
+  };
   const move = (event: KeyboardEvent): void => {
     const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     const next = selected + by;
     if (by === 0 || next < 0 || next >= steps.length) return;
     event.preventDefault();
-    setChosen(next);
+    choose(next);
     list.current?.querySelectorAll('button')[next]?.focus();
   };
   return (
     <div class="ladder">
-      <div class="story" tabIndex={0} role="region" aria-label="Ladder">
-        <div class="top" style={{ height: `${String(HEAD_TOP)}px` }}>
+      <div class="story" tabIndex={0} role="region" aria-label="Ladder" ref={story}>
+        <div class="top" style={{ height: `${String(HEAD_TOP)}px`, minWidth: least }}>
           <div class="corner">Time</div>
           <Heads lifelines={ladder.lifelines} />
           <div class="corner words">What happens</div>
         </div>
-        <div class="rows">
+        <div class="rows" style={{ minWidth: least }}>
           <div class="times" aria-hidden="true">
             {steps.map((one, index) => (
               <div key={index} class={index === selected ? 'chosen' : undefined}>
@@ -227,7 +252,7 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
               </div>
             ))}
           </div>
-          <Drawing ladder={ladder} steps={steps} selected={selected} onSelect={setChosen} />
+          <Drawing ladder={ladder} steps={steps} selected={selected} onSelect={choose} />
           <ol class="notes" ref={list} onKeyDown={move}>
             {steps.map((one, index) => (
               <li key={index}>
@@ -235,7 +260,7 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
                   type="button"
                   aria-pressed={index === selected}
                   onClick={() => {
-                    setChosen(index);
+                    choose(index);
                   }}
                 >
                   <span class="unseen">

@@ -59,7 +59,8 @@ export function useBodySchema(path: string): {
 }
 
 function wordsOf(schema: Schema | undefined): readonly string[] | undefined {
-  const values = schema?.enum ?? schema?.anyOf?.map((one) => one.const);
+  // A choice is written as one enum, or as one constant or enum of one for each word.
+  const values = schema?.enum ?? schema?.anyOf?.map((one) => one.const ?? one.enum?.[0]);
   return values?.every((value) => typeof value === 'string') === true ? values : undefined;
 }
 

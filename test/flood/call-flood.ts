@@ -28,8 +28,8 @@ export interface FloodResult {
   readonly answered: number;
   readonly cancelled: number;
   readonly busy: number;
-  /** Calls that came to another end, or to none. */
-  readonly failed: readonly string[];
+  /** Calls that came to another end, or to none, by what became of them. */
+  readonly failed: Readonly<Record<string, number>>;
   /** CANCELs that devices must have had, and had. */
   readonly cancelsDue: number;
   readonly cancelsSeen: number;
@@ -76,7 +76,7 @@ export class CallFlood {
   #cancelsDue = 0;
   #cancelsSeen = 0;
   readonly #ends = { answered: 0, cancelled: 0, busy: 0 };
-  readonly #failed: string[] = [];
+  readonly #failed: Record<string, number> = {};
   readonly #rings: number[] = [];
 
   constructor(options: FloodOptions) {
@@ -102,7 +102,7 @@ export class CallFlood {
       await sleep(TICK_MS);
     }
     for (const { ending, state, rung, cancels } of this.#calls.values())
-      this.#failed.push(`${ending} is ${state} with ${String(rung)} rung and ${String(cancels)} cancelled`);
+      this.#fail(`${ending} is ${state} with ${String(rung)} rung and ${String(cancels)} cancelled`);
     return this.#result();
   }
 
@@ -175,7 +175,7 @@ export class CallFlood {
       ...{ id, ending, devices, began: now, invite, rung: 0, cancels: 0 },
       ...{ sentAt: now, last: invite, state: 'calling', final: 0 },
     });
-    this.#cancelsDue += ending === 'answered' ? DEVICES - 1 : ending === 'cancelled' ? DEVICES : 0;
+    this.#cancelsDue += cancelsOf(ending);
     this.#send(invite);
   }
 
@@ -242,14 +242,23 @@ export class CallFlood {
 
   /** A call is over when its caller is through and each device that has to stop has been told. */
   #settle(call: Call): void {
-    const { ending, state, final, cancels } = call;
+    const { ending, state, final, cancels, rung } = call;
     if (state !== 'over') return;
-    const due = ending === 'answered' ? DEVICES - 1 : ending === 'cancelled' ? DEVICES : 0;
-    if (cancels < due) return;
-    this.#calls.delete(call.id);
     const wanted = ending === 'answered' ? 200 : ending === 'cancelled' ? 487 : 486;
-    if (final === wanted) this.#ends[ending] += 1;
-    else this.#failed.push(`${ending} ended with ${String(final)}`);
+    if (final !== wanted) {
+      this.#calls.delete(call.id);
+      // Devices that were never reached have nothing to stop.
+      this.#cancelsDue -= rung === 0 ? cancelsOf(ending) : 0;
+      this.#fail(`${ending} ended with ${String(final)} after ${String(rung)} rang`);
+      return;
+    }
+    if (cancels < cancelsOf(ending)) return;
+    this.#calls.delete(call.id);
+    this.#ends[ending] += 1;
+  }
+
+  #fail(what: string): void {
+    this.#failed[what] = (this.#failed[what] ?? 0) + 1;
   }
 
   #sendAgain(call: Call, state: Call['state'], message: string): void {
@@ -293,6 +302,10 @@ export class CallFlood {
     };
   }
 }
+
+/** Devices of a call that must be told to stop. */
+const cancelsOf = (ending: Ending): number =>
+  ending === 'answered' ? DEVICES - 1 : ending === 'cancelled' ? DEVICES : 0;
 
 /** CANCEL or the ACK to a refusal: the hop of the INVITE (RFC 3261 §9.1, §17.1.1.3). */
 function sameHop(invite: string, method: string, to: string | undefined): string {

@@ -15,12 +15,19 @@ export interface FloodReport {
   readonly transactionsLeft: number;
   readonly busyFlows: number;
   /** Resident memory of each edge before, right after, and when all is over, MiB. */
-  readonly memory: readonly { readonly before: number; readonly after: number; readonly idle: number }[];
+  readonly memory: readonly {
+    readonly before: number;
+    readonly after: number;
+    readonly idle: number;
+    /** While the calls were made, every five seconds. */
+    readonly during: readonly number[];
+  }[];
 }
 
 /** Timers D, H, J, L and M of RFC 3261 and RFC 6026 all end within 64*T1. */
 const TIMERS_MS = 33_000;
 const POLL_MS = 500;
+const SAMPLE_MS = 5_000;
 const MIB = 1_048_576;
 
 /** Runs a flood against a system of its own. */
@@ -54,7 +61,15 @@ export async function flooded({ rate, seconds, users, edges }: FloodedOptions): 
   });
   try {
     const before = await memory();
+    const during: number[][] = [];
+    const sampling = setInterval(() => {
+      memory().then(
+        (sample) => during.push(sample),
+        () => undefined,
+      );
+    }, SAMPLE_MS);
     const result = await flood.run();
+    clearInterval(sampling);
     const after = await memory();
     const until = performance.now() + TIMERS_MS * 2;
     while ((await transactions()) > 0 && performance.now() < until) await sleep(POLL_MS);
@@ -63,7 +78,10 @@ export async function flooded({ rate, seconds, users, edges }: FloodedOptions): 
       flood: result,
       transactionsLeft: await transactions(),
       busyFlows: await system.metric('edge', 'rollcall_proxy_busy_flows'),
-      memory: names.map((_, i) => ({ before: before[i] ?? 0, after: after[i] ?? 0, idle: idle[i] ?? 0 })),
+      memory: names.map((_, i) => ({
+        ...{ before: before[i] ?? 0, after: after[i] ?? 0, idle: idle[i] ?? 0 },
+        during: during.map((sample) => sample[i] ?? 0),
+      })),
     };
   } finally {
     flood.close();

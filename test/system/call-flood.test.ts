@@ -9,7 +9,7 @@ it(
     const { flood, transactionsLeft, busyFlows, memory } = await flooded({
       ...{ rate: 40, seconds: 5, users: 10, edges: 2 },
     });
-    expect(flood.failed).toEqual([]);
+    expect(flood.failed).toEqual({});
     expect(flood.answered + flood.cancelled + flood.busy).toBe(flood.calls);
     expect(flood.cancelsSeen).toBe(flood.cancelsDue);
     expect(transactionsLeft).toBe(0);

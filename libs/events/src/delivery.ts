@@ -226,8 +226,9 @@ export const isEnding = ({ delivery }: Subscription): boolean =>
 
 function settle(subscription: Subscription, to: DeliveryState, failures: number): Subscription {
   if (to === subscription.delivery && failures === subscription.failures) return subscription;
-  // Parked: what was in flight did not arrive.
-  return { ...subscription, delivery: to, failures, sent: to === 'parked' ? '' : subscription.sent };
+  // Parked: what was in flight did not arrive. Settled: nothing is claimed, and a short record is a small one.
+  const until = to === 'settled' ? epochMs(0) : subscription.until;
+  return { ...subscription, delivery: to, failures, until, sent: to === 'parked' ? '' : subscription.sent };
 }
 
 function backOff(failures: number, retryAfterMs: number, policy: DeliveryPolicy): number {

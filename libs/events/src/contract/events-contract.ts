@@ -9,10 +9,12 @@ import type {
   DirtyEntry,
   Mailboxes,
   Publications,
+  ResourceLists,
   ResourceStates,
   ShardWork,
   SubscriptionReader,
   SubscriptionWriter,
+  WatcherRuleStore,
   WorkQueue,
 } from '../ports.ts';
 import { freshResource, sampleSubscription } from './samples.ts';
@@ -22,7 +24,9 @@ export type EventsStore = SubscriptionReader &
   WorkQueue &
   ResourceStates &
   Mailboxes &
-  Publications;
+  Publications &
+  WatcherRuleStore &
+  ResourceLists;
 
 /** What an adapter hands to the contract suite. */
 export interface EventsUnderTest {
@@ -62,6 +66,12 @@ export function eventsContract(name: string, makeStore: () => Promise<EventsUnde
     });
     describe('what is due', () => {
       dueTests(open);
+    });
+    describe('claims and duties', () => {
+      settleTests(open);
+    });
+    describe('rules and lists', () => {
+      documentTests(open);
     });
     describe('publications and mailboxes', () => {
       stateTests(open);
@@ -280,6 +290,190 @@ function dueTests(open: Open): void {
     const { store } = await open();
     const { resource, subscription } = await stored(open);
     expect((await takeFor(store, resource)).work.due).not.toContain(subscription.id);
+  });
+}
+
+function settleTests(open: Open): void {
+  test('many at once, each by itself: those that conflict are told what there is', async () => {
+    const { store, other } = await open();
+    const made = await Promise.all(Array.from({ length: 40 }, () => stored(open)));
+    const commits = made.map(({ resource, subscription, version }, n) => ({
+      id: subscription.id,
+      resource,
+      expectedVersion: n === 7 ? version - 1 : version,
+      next: n === 8 ? undefined : { ...subscription, localCseq: 200 },
+    }));
+    const outcomes = await store.settle(commits);
+    expect(outcomes.map(({ kind }, n) => (kind === 'conflict' ? n : -1)).filter((n) => n >= 0)).toEqual([7]);
+    const { subscription, version } = made[7]!;
+    expect(outcomes[7]).toEqual({ kind: 'conflict', current: { version, subscription } });
+    const read = await other.readMany(commits.map(({ id }) => id));
+    expect(read.map((each) => each?.subscription.localCseq)).toEqual(
+      commits.map((_, n) => (n === 7 ? 100 : n === 8 ? undefined : 200)),
+    );
+    outcomes.forEach((outcome, n) => {
+      if (outcome.kind === 'committed' && n !== 8) expect(read[n]?.version).toBe(outcome.version);
+    });
+  });
+
+  test('a SUBSCRIBE commits and reads; under other rules it changes nothing and is told them', async () => {
+    const { store, other, clock } = await open();
+    const resource = freshResource();
+    const next = sampleSubscription(resource, store.shardOf(resource), clock.now());
+    const commit = {
+      id: next.id,
+      resource,
+      expectedVersion: 0,
+      next,
+      sources: ['location', 'mailbox'] as const,
+    };
+    await other.putRules(resource, [{ watcher: '*', action: 'confirm' }]);
+    const rules = await store.readRules(resource);
+    expect(await store.subscribe({ ...commit, rules: 0 })).toEqual({ kind: 'rules', rules });
+    expect(await store.read(next.id)).toBeUndefined();
+    await store.putMailbox(resource, { counts: { 'voice-message': { fresh: 1, old: 2 } } });
+    const outcome = await store.subscribe({ ...commit, rules: rules.version });
+    expect(outcome).toMatchObject({
+      kind: 'committed',
+      state: {
+        location: { version: 0, bindings: [] },
+        mailbox: { counts: { 'voice-message': { fresh: 1 } } },
+      },
+    });
+    expect(await other.watchers(resource)).toEqual([next.id]);
+    expect(await store.subscribe({ ...commit, rules: 0 })).toMatchObject({ kind: 'conflict' });
+    expect(await store.subscribe(commit)).toMatchObject({
+      kind: 'conflict',
+      current: { subscription: next },
+    });
+  });
+
+  test('who publishes for few watchers is to tell them; if that is not done another is told so after the lease', async () => {
+    const { store, other, clock, pass } = await open();
+    const { resource, subscription, version } = await stored(open);
+    const publish = async (expectedVersion: number) =>
+      store.commitPublications({ resource, expectedVersion, publications: [], changed: true, tells: 2 });
+    const outcome = await publish(0);
+    const telling = outcome.kind === 'committed' ? outcome.telling : undefined;
+    expect(telling).toMatchObject({ watchers: [subscription.id], location: { version: 0, bindings: [] } });
+    expect((await takeFor(other, resource)).mine).toEqual([]);
+    const untold = async () =>
+      (await takeFor(other, resource)).work.untold.filter((duty) => duty.resource === resource);
+    expect(await untold()).toEqual([]);
+    await pass(WORK_LEASE_MS + 100);
+    const [duty] = await untold();
+    expect(duty).toBeDefined();
+    const commit = { id: subscription.id, resource, expectedVersion: version, next: subscription };
+    // The first one's duty is another's now; the other's is done with the claim.
+    await store.settle([commit], telling?.duty);
+    await pass(WORK_LEASE_MS + 100);
+    const [again] = await untold();
+    expect(again).toBeDefined();
+    await other.settle([], again);
+    await pass(WORK_LEASE_MS + 100);
+    expect(await untold()).toEqual([]);
+    expect(clock.now()).toBeGreaterThan(0);
+  });
+
+  test('many watchers are told through the stream', async () => {
+    const { store } = await open();
+    const { resource } = await stored(open);
+    const outcome = await store.commitPublications({
+      resource,
+      expectedVersion: 0,
+      publications: [],
+      changed: true,
+      tells: 0,
+    });
+    expect(outcome).toEqual({ kind: 'committed', version: 0 });
+    const { mine } = await takeFor(store, resource);
+    expect(mine).toHaveLength(1);
+    await store.done(store.shardOf(resource), [mine[0]?.cursor ?? '']);
+  });
+}
+
+function documentTests(open: Open): void {
+  test('rules are replaced, read with the state, told to watchers, and taken away', async () => {
+    const { store, other } = await open();
+    const { resource } = await stored(open);
+    expect(await store.readRules(resource)).toEqual({ version: 0, rules: [] });
+    const rules = [{ watcher: 'sip:b\u00e9a@example.test', action: 'polite-block' as const }];
+    await store.putRules(resource, rules);
+    const read = await other.readRules(resource);
+    expect(read.rules).toEqual(rules);
+    expect(await other.readState(resource, ['rules'])).toEqual({ resource, rules: read });
+    const { mine } = await takeFor(store, resource);
+    expect(mine.map(({ source }) => source)).toEqual(['rules']);
+    await store.done(store.shardOf(resource), [mine[0]?.cursor ?? '']);
+    await store.putRules(resource, []);
+    expect(await other.readRules(resource)).toEqual({ version: 0, rules: [] });
+    const after = (await takeFor(store, resource)).mine;
+    await store.done(store.shardOf(resource), [after[0]?.cursor ?? '']);
+  });
+
+  test('lists are kept, listed in order, told to their subscribers, and removed', async () => {
+    const { store, other } = await open();
+    const { resource } = await stored(open);
+    const list = {
+      name: 'Fr\u00e9unde',
+      entries: [{ uri: freshResource(), name: 'A' }],
+      watchers: ['sip:a@b'],
+    };
+    await store.putList(resource, list);
+    expect(await other.readList(resource)).toMatchObject(list);
+    expect(await other.lists(undefined, 1_000)).toContain(resource);
+    expect(await other.lists(resource, 1_000)).not.toContain(resource);
+    const { mine } = await takeFor(store, resource);
+    expect(mine.map(({ source }) => source)).toEqual(['list']);
+    await store.done(store.shardOf(resource), [mine[0]?.cursor ?? '']);
+    expect(await other.removeList(resource)).toBe(true);
+    expect(await store.removeList(resource)).toBe(false);
+    expect(await store.readList(resource)).toBeUndefined();
+    expect(await store.lists(undefined, 1_000)).not.toContain(resource);
+    const after = (await takeFor(store, resource)).mine;
+    await store.done(store.shardOf(resource), [after[0]?.cursor ?? '']);
+  });
+
+  test('a list that came with a subscription is kept under its id', async () => {
+    const { store, other, clock } = await open();
+    const { subscription } = await stored(open);
+    const entries = [{ uri: freshResource() }, { uri: freshResource(), name: 'B' }];
+    expect(await store.readAdhoc(subscription.id)).toBeUndefined();
+    const until = epochMs(clock.now() + 60_000);
+    await store.keepAdhoc(subscription.id, entries, until);
+    await other.keepAdhoc(subscription.id, undefined, until);
+    expect((await other.readAdhoc(subscription.id))?.entries).toEqual(entries);
+  });
+
+  test('a subscription of another shard watches an entry, and is read with others', async () => {
+    const { store, other, clock, changeLocation } = await open();
+    const { subscription } = await stored(open);
+    const { subscription: second } = await stored(open);
+    const entry = freshResource();
+    await store.watch(entry, subscription.id, epochMs(clock.now() + 60_000));
+    expect(await other.watchers(entry)).toEqual([subscription.id]);
+    await changeLocation(entry, 'registered');
+    const { mine } = await takeFor(other, entry);
+    expect(mine).toHaveLength(1);
+    await store.done(store.shardOf(entry), [mine[0]?.cursor ?? '']);
+    const read = await store.readMany([subscription.id, second.id]);
+    expect(read.map((each) => each?.subscription)).toEqual([subscription, second]);
+    await store.unwatch(entry, subscription.id);
+    expect(await other.watchers(entry)).toEqual([]);
+  });
+
+  test('what a watcher subscribes to is found under the watcher, page by page', async () => {
+    const { store, other, clock } = await open();
+    const watcher = freshResource();
+    const ids = (await Promise.all([stored(open), stored(open), stored(open)])).map(
+      ({ subscription }) => subscription.id,
+    );
+    for (const id of ids) await store.index(watcher, id, epochMs(clock.now() + 60_000));
+    const sorted = [...ids].sort();
+    expect(await other.watchesOf(watcher)).toEqual(sorted);
+    expect(await other.watchesOf(watcher, sorted[0], 1)).toEqual([sorted[1]]);
+    await store.index(watcher, ids[0]!, undefined);
+    expect(await other.watchesOf(watcher)).toHaveLength(2);
   });
 }
 

@@ -83,7 +83,7 @@ export function printSubscription(version: number, subscription: Subscription): 
     base36x8(dueAt(s)) +
     `${s.resource}\n${s.package}\n${s.eventId}\n${numbers}\n${s.callId}\n${s.remoteTag}\n` +
     `${same(s.watcher, s.resource)}\n${same(s.remoteUri, s.watcher)}\n${same(s.localUri, s.resource)}\n` +
-    `${s.remoteTarget}\n${printOwn(s.localTarget, s.id)}\n${s.accept}\n${s.sent}`;
+    `${s.remoteTarget}\n${printOwn(s.localTarget, s.id, s.route[0])}\n${s.accept}\n${s.sent}`;
   for (const route of s.route) text += `\n${route}`;
   return text;
 }
@@ -124,7 +124,7 @@ export function readSubscriptionText(id: SubscriptionId, text: string): StoredSu
     localUri: line(8) === '=' ? resource : line(8),
     remoteTarget: line(9),
     route: lines.slice(FIXED_LINES),
-    localTarget: readOwn(line(10), id),
+    localTarget: readOwn(line(10), id, lines[FIXED_LINES]),
     remoteCseq: number(0),
     localCseq: number(1),
     accept: line(11),
@@ -150,11 +150,17 @@ export function readSubscriptionText(id: SubscriptionId, text: string): StoredSu
 /** `=` for a text that stands in another line already. */
 const same = (text: string, other: string): string => (text === other ? '=' : text);
 
-/** `@host` for `sip:<id>@host`. */
-function printOwn(target: string, id: SubscriptionId): string {
+/** `@host` for `sip:<id>@host`; `^` and a number where that many characters of the route are it, from its `@` on. */
+function printOwn(target: string, id: SubscriptionId, top: string | undefined): string {
   const prefix = `sip:${id}`;
-  return target.startsWith(`${prefix}@`) ? target.slice(prefix.length) : target;
+  if (!target.startsWith(`${prefix}@`)) return target;
+  const own = target.slice(prefix.length);
+  return top?.startsWith(own, top.indexOf('@')) === true ? `^${base36(own.length)}` : own;
 }
 
-const readOwn = (line: string, id: SubscriptionId): string =>
-  line.startsWith('@') ? `sip:${id}${line}` : line;
+function readOwn(line: string, id: SubscriptionId, top = ''): string {
+  if (line.startsWith('@')) return `sip:${id}${line}`;
+  if (!line.startsWith('^')) return line;
+  const at = top.indexOf('@');
+  return `sip:${id}${top.slice(at, at + readBase36(line, 1, line.length))}`;
+}

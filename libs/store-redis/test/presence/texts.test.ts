@@ -51,6 +51,49 @@ describe('records of presence as text', () => {
     );
   });
 
+  test.each([
+    ['sip:5.A@198.51.100.1:5060;transport=tcp', '<sip:t@198.51.100.1:5060;transport=tcp;lr>'],
+    ['sip:5.A@198.51.100.1:5060', '<sip:t@198.51.100.1:5060;transport=tcp;lr>'],
+    ['sips:5.A@edge.example.test', '<sips:t@edge.example.test;lr>'],
+    ['sip:5.A@198.51.100.1', '<sip:198.51.100.1;lr>'],
+    ['sip:5.A@198.51.100.1', undefined],
+  ])('our Contact %s over the route %s is read as it was printed, with every flag', (localTarget, top) => {
+    const flags = {
+      access: 'polite',
+      reason: 'probation',
+      list: 'adhoc',
+      quenched: true,
+      retryAfter: 30,
+    } as const;
+    const change = {
+      id: '5.A' as SubscriptionId,
+      localTarget,
+      route: top === undefined ? [] : [top],
+      ...flags,
+    };
+    const subscription = sampleSubscription('sip:a@b' as Aor, 5, now, {
+      ...change,
+      minInterval: 10_000,
+      answered: 481,
+    });
+    expect(readSubscriptionText(subscription.id, printSubscription(9, subscription))).toEqual({
+      version: 9,
+      subscription,
+    });
+  });
+
+  test('a subscription takes less than 320 octets, so that Redis gives it no more', () => {
+    const id = '12.abcdefghijklmnop' as SubscriptionId;
+    const route = ['<sip:e1~1~u0-c0000201-5060~buZRjSaMjMIcUaJA@198.51.100.1:5060;transport=tcp;lr>'];
+    const localTarget = `sip:${id}@198.51.100.1:5060;transport=tcp`;
+    const subscription = sampleSubscription('sip:alice@example.test' as Aor, 12, now, {
+      id,
+      route,
+      localTarget,
+    });
+    expect(printSubscription(2e15, subscription).length).toBeLessThan(314);
+  });
+
   test('publications are read as they were printed', () => {
     fc.assert(
       fc.property(fc.array(octets, { minLength: 1 }), (bodies) => {

@@ -125,7 +125,7 @@ export class Watchers {
     const uri = `sip:${resource}@example.test`;
     const message =
       `${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/TCP edge.invalid;branch=${branch}\r\nMax-Forwards: 69\r\n` +
-      `From: <${uri}>;tag=f1\r\nTo: <${uri}>\r\nCall-ID: ${callId}\r\nCSeq: ${String(cseq)} ${method}\r\nEvent: presence\r\n` +
+      `From: <sip:${method === 'SUBSCRIBE' ? callId : resource}@example.test>;tag=f1\r\nTo: <${uri}>\r\nCall-ID: ${callId}\r\nCSeq: ${String(cseq)} ${method}\r\nEvent: presence\r\n` +
       `${lines.join('\r\n')}\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`;
     return new Promise((resolve) => {
       this.#link.requestTo({ host: '127.0.0.1', port }, branch, message, (outcome) => {

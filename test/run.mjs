@@ -24,6 +24,7 @@ const TOOLS = [
   { names: ['sipp'], debian: 'sip-tester' },
   { names: ['sipsak'], debian: 'sipsak' },
   { names: ['baresip'], debian: 'baresip-core' },
+  { names: ['linphonec'], debian: 'linphone-cli' },
   { names: ['chromium', 'chromium-browser', 'google-chrome'], debian: 'chromium' },
   { names: ['tshark'], debian: 'tshark' },
 ];

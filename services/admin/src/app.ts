@@ -23,6 +23,7 @@ import { grantRoutes } from './routes/grants.ts';
 import { mailboxRoutes } from './routes/mailboxes.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
+import { publicationRoutes } from './routes/publications.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -141,6 +142,7 @@ export async function buildAdmin(options: AdminOptions): Promise<ApiApp> {
     bindingRoutes,
     subscriptionRoutes,
     mailboxRoutes,
+    publicationRoutes,
     eventRoutes,
     operationsRoutes,
     tokenRoutes,

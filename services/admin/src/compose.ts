@@ -50,6 +50,7 @@ const portsOf = (store: Store): AdminPorts => ({
   tokens: store.apiTokens,
   subscriptions: store.events,
   mailboxes: store.events,
+  publications: store.events,
   webhooks: store.webhooks,
 });
 

@@ -1,5 +1,6 @@
 import type {
   Mailboxes,
+  Publications,
   ResourceLists,
   SubscriptionReader,
   SubscriptionWriter,
@@ -31,5 +32,6 @@ export interface AdminPorts {
     WatcherRuleStore &
     Omit<ResourceLists, 'readAdhoc' | 'keepAdhoc'>;
   readonly mailboxes: Mailboxes;
+  readonly publications: Publications;
   readonly webhooks: Webhooks;
 }

@@ -44,6 +44,7 @@ describe('A08 OpenAPI', () => {
       'delete /v1/aors/{aor}/bindings/{id}',
       'delete /v1/aors/{aor}/grants/{identity}',
       'delete /v1/aors/{aor}/mailbox',
+      'delete /v1/aors/{aor}/publications/{etag}',
       'delete /v1/aors/{aor}/watcher-rules',
       'delete /v1/domains/{domain}',
       'delete /v1/domains/{domain}/users/{user}',
@@ -59,6 +60,7 @@ describe('A08 OpenAPI', () => {
       'get /v1/aors/{aor}/bindings',
       'get /v1/aors/{aor}/grants',
       'get /v1/aors/{aor}/mailbox',
+      'get /v1/aors/{aor}/publications',
       'get /v1/aors/{aor}/trace',
       'get /v1/aors/{aor}/trace.pcap',
       'get /v1/aors/{aor}/watcher-rules',
@@ -275,6 +277,30 @@ describe('subscriptions, mailboxes, edges', () => {
     expect((more.json?.['items'] as unknown[]).length).toBe(1);
     expect(more.json).not.toHaveProperty('cursor');
     expect((await admin.call('GET', '/v1/subscriptions')).status).toBe(400);
+  });
+
+  it('S16 publications are listed and removed, which tells who watches', async () => {
+    const url = `/v1/aors/${AOR}/publications`;
+    const expiresAt = epochMs(NOW + 60_000);
+    const publications = [
+      { etag: 'e-1', package: 'presence', expiresAt, body: 'n\tx' },
+      { etag: 'e-2', package: 'dialog', expiresAt, body: 'full' },
+      { etag: 'e-3', package: 'presence', expiresAt: epochMs(NOW), body: '' },
+    ];
+    await admin.events.commitPublications({ resource: AOR, expectedVersion: 0, publications, changed: true });
+    expect((await admin.call('GET', url)).json).toEqual({
+      items: [
+        { etag: 'e-1', event: 'presence', octets: 3, expires: 60, expiresAt: '2026-01-31T12:01:00.000Z' },
+        { etag: 'e-2', event: 'dialog', octets: 4, expires: 60, expiresAt: '2026-01-31T12:01:00.000Z' },
+      ],
+    });
+    expect((await admin.call('DELETE', `${url}/other`)).status).toBe(404);
+    expect((await admin.call('DELETE', `${url}/e-1`)).status).toBe(204);
+    expect((await admin.events.readPublications(AOR)).publications.map(({ etag }) => etag)).toEqual([
+      'e-2',
+      'e-3',
+    ]);
+    expect((await admin.call('DELETE', `${url}/e-1`)).status).toBe(404);
   });
 
   it('S27 a mailbox is set, read and removed', async () => {

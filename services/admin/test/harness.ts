@@ -64,6 +64,7 @@ export async function harness(
       tokens,
       subscriptions: events,
       mailboxes: events,
+      publications: events,
       webhooks: new MemoryWebhooks(clock),
       ...given.ports,
     },

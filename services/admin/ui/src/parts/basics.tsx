@@ -20,7 +20,7 @@ export function Panel({
   flush?: boolean;
 }) {
   return (
-    <section class={flush ? 'panel flush' : 'panel'} aria-label={title}>
+    <section class={flush ? 'panel flush' : 'panel'}>
       <header>
         <h2>{title}</h2>
         {actions !== undefined && <div class="actions">{actions}</div>}

@@ -141,12 +141,12 @@ function Detail({ step, ladder }: { step: Step; ladder: Ladder }) {
   const { refusal } = step;
   return (
     <aside class="detail" aria-label="Chosen step" aria-live="polite">
-      <h3>
+      <h2>
         <Pill tone={TONES[step.tone]}>{step.label}</Pill>
         <span class="way">
           {nameOf(step.from)} → {nameOf(step.to)}
         </span>
-      </h3>
+      </h2>
       <p class="note">{step.note}</p>
       {refusal !== undefined && (
         <dl class="facts refusal">
@@ -227,11 +227,13 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
   };
   const move = (event: KeyboardEvent): void => {
     const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-    const next = selected + by;
+    const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+    const focused = buttons.findIndex((button) => button === document.activeElement);
+    const next = (focused < 0 ? selected : focused) + by;
     if (by === 0 || next < 0 || next >= steps.length) return;
     event.preventDefault();
     choose(next);
-    list.current?.querySelectorAll('button')[next]?.focus();
+    buttons[next]?.focus();
   };
   return (
     <div class="ladder">

@@ -368,7 +368,7 @@ export class DrachtioDouble {
     const contentType = headerOf(raw, 'content-type');
     const body = raw.slice(raw.indexOf('\r\n\r\n') + 4);
     const sent = respond(request, status, {
-      ...{ toTag, headers },
+      ...{ toTag, headers, topVia: viaOf(request, flow) },
       reason: /^SIP\/2\.0 \d{3} ([^\r]*)/.exec(raw)?.[1] ?? '',
       ...(body === '' ? {} : { body, contentType: contentType ?? 'application/sdp' }),
     });
@@ -561,6 +561,13 @@ function sentReply(id: string, flow: Flow, transactionId: string, sent: string):
 }
 
 const transportOf = (flow: Flow): string => (flow.reliable ? `;transport=${flow.transport}` : '');
+/** The top Via with where the request came from (RFC 3261 §18.2.1, RFC 3581 §4). */
+function viaOf(request: SipRequest, flow: Flow): string {
+  const { address, port } = flow.remote;
+  const [top = ''] = request.headers('via');
+  return `${top.replace(/;rport(?!=)/i, `;rport=${String(port)}`)};received=${address}`;
+}
+
 const newTag = (): string => randomBytes(6).toString('hex');
 const body = (raw: string): string => raw.slice(raw.indexOf('\r\n\r\n') + 4);
 const tagOf = (value: string): string => /;tag=([^;\s]+)/.exec(value)?.[1] ?? '';

@@ -130,7 +130,8 @@ function judge(attempts: readonly Attempt[], binding: Binding | undefined, now: 
   );
   if (written === undefined) {
     if (promised === undefined) return { kind: 'alien', detail: `CSeq ${binding.cseq} out of nowhere` };
-    return { kind: 'lost', detail: `CSeq ${promised.cseq} acknowledged, ${binding.cseq} stored` };
+    const what = promised.expires === 0 ? 'removal' : 'registration';
+    return { kind: 'lost', detail: `${what} of CSeq ${promised.cseq} acknowledged, ${binding.cseq} stored` };
   }
   if (written.promise === undefined) return undefined;
   const { expires, receivedAt } = written.promise;

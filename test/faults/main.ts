@@ -13,7 +13,7 @@ const USAGE = `npm run faults -- [options]
   --devices N        phones that register meanwhile (default 100)
   --load N           acknowledged REGISTERs before each kill (default 1000)
   --port-base N      first of 60 ports (default: a free block)
-  --verbose          print what was lost
+  --verbose          print what was lost, and what the registrars have logged of it
 `;
 
 const DEFAULT_CASES = [
@@ -27,6 +27,7 @@ const DEFAULT_CASES = [
 ].join(',');
 
 const CUT_MS = 1000;
+const LOG_LINES = 40;
 
 interface Row extends Findings {
   readonly name: string;
@@ -38,6 +39,8 @@ interface Row extends Findings {
   readonly outages: readonly number[];
 }
 
+const DEBUG = { ROLLCALL_LOG_LEVEL: 'debug' };
+
 async function runCase(name: string, options: RunOptions): Promise<Row> {
   const [topology = '', durability = '', victim = 'redis'] = name.split('/');
   if (!(TOPOLOGIES as readonly string[]).includes(topology))
@@ -47,6 +50,7 @@ async function runCase(name: string, options: RunOptions): Promise<Row> {
     durability: durability as Durability,
     ...{ devices: options.devices, thinkMs: 50 },
     ...(options.portBase === undefined ? {} : { portBase: options.portBase }),
+    ...(options.verbose ? { env: { 'registrar-1': DEBUG, 'registrar-2': DEBUG } } : {}),
   });
   const sum = noFindings();
   const outages: number[] = [];
@@ -57,6 +61,7 @@ async function runCase(name: string, options: RunOptions): Promise<Row> {
       outages.push(victim === 'registrar' ? await killRegistrar(system, kill) : await killRedis(system));
       const found = await system.check();
       addFindings(sum, found);
+      if (options.verbose) explain(system, found);
       // What is lost is lost: it is not counted again after the next kill.
       if (found.lost > 0) system.ledger.forget();
       process.stderr.write(`${name} ${kill + 1}/${options.kills}: lost ${sum.lost}\n`);
@@ -102,6 +107,22 @@ interface RunOptions {
   readonly devices: number;
   readonly load: number;
   readonly portBase: number | undefined;
+  readonly verbose: boolean;
+}
+
+/** What the registrars have logged of the phones that something is wrong with. */
+function explain(system: FaultSystem, { examples }: Findings): void {
+  for (const example of examples) {
+    process.stderr.write(`${example}\n`);
+    const aor = example.slice(0, example.indexOf(' '));
+    for (const name of ['registrar-1', 'registrar-2']) {
+      const lines = system
+        .log(name)
+        .split('\n')
+        .filter((line) => line.includes(aor));
+      process.stderr.write(`${name}\n${lines.slice(-LOG_LINES).join('\n')}\n`);
+    }
+  }
 }
 
 function print(rows: readonly Row[]): void {
@@ -141,6 +162,7 @@ async function main(): Promise<void> {
     kills: Number(values.kills),
     devices: Number(values.devices),
     load: Number(values.load),
+    verbose: values.verbose,
     portBase: values['port-base'] === undefined ? undefined : Number(values['port-base']),
   };
   const rows: Row[] = [];

@@ -2,8 +2,12 @@ import type { EpochMs } from '@rollcall/kernel';
 import type { Aor, BindingChange, Binding, LocationSnapshot, ChangeKind, BindingId } from './model.ts';
 
 export interface LocationReader {
-  /** Bindings as stored, those past their expiry included; the caller compares with the store's clock. Throws `StoreUnavailable`. */
-  read(aor: Aor): Promise<LocationSnapshot>;
+  /**
+   * Bindings as stored, those past their expiry included; the caller compares with the store's clock. Throws `StoreUnavailable`.
+   * `confirmed`: what is read is as durable as a commit that was acknowledged, for an answer that rests on it and writes
+   * nothing itself.
+   */
+  read(aor: Aor, options?: { readonly confirmed?: boolean }): Promise<LocationSnapshot>;
 }
 
 export interface Commit {

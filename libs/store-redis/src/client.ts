@@ -134,6 +134,10 @@ export class StoreClient {
     this.#follow(redis);
   }
 
+  get durability(): Durability {
+    return this.#durability;
+  }
+
   ready(): boolean {
     return this.#status?.up === true;
   }

@@ -7,3 +7,5 @@ export { RECORD_GRACE_MS } from './redis-location.ts';
 export { connectStore, openStore } from './store.ts';
 export type { LocationStore, Store } from './store.ts';
 export { tellStatus } from './tell-status.ts';
+export { Repair, Reshard } from './upkeep/index.ts';
+export type { Fault, RepairReport, ReshardReport } from './upkeep/index.ts';

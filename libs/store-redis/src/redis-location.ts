@@ -20,6 +20,7 @@ import { slotOf } from './slot.ts';
 
 const commitScript = defineScript(new URL('../scripts/commit.lua', import.meta.url), 6);
 const refreshScript = defineScript(new URL('../scripts/refresh.lua', import.meta.url), 2);
+const readScript = defineScript(new URL('../scripts/read-confirmed.lua', import.meta.url), 2);
 const COMMIT_ARGUMENTS = 10;
 const REFRESH_ARGUMENTS = 3;
 
@@ -40,9 +41,14 @@ export class RedisLocation implements LocationReader, LocationWriter {
     private readonly clock: StoreClock,
   ) {}
 
-  async read(aor: Aor): Promise<LocationSnapshot> {
+  async read(aor: Aor, options?: { readonly confirmed?: boolean }): Promise<LocationSnapshot> {
     const shard = shardOf(aor);
-    const reply = await this.client.command(SHARD_SLOTS[shard] ?? 0, ['GET', keys.record(shard, aor)]);
+    const slot = SHARD_SLOTS[shard] ?? 0;
+    const record = keys.record(shard, aor);
+    const reply =
+      options?.confirmed === true && this.client.durability === 'replica'
+        ? await this.client.run(readScript, slot, [record, shardKey(shard, 'mark')])
+        : await this.client.command(slot, ['GET', record]);
     return readRecord(aor, textOf(reply));
   }
 

@@ -70,7 +70,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock; la
   const watcher = new ChangeWatcher(client);
   const store: Store = {
     location: {
-      read: (aor) => records.read(aor),
+      read: (aor, options) => records.read(aor, options),
       commit: (commit) => records.commit(commit),
       commitThen: (commit, done) => {
         records.commitThen(commit, done);

@@ -98,6 +98,22 @@ describe('durability replica', () => {
     expect(statuses.at(-1)).toEqual({ up: true });
   });
 
+  test('F02 what others have written without a replica is not told as kept', async () => {
+    expect((await store.location.read(aor(1), { confirmed: true })).bindings).toHaveLength(1);
+    replica.pause();
+    // Somebody else's write, which nobody has confirmed.
+    const link = primary.inspect();
+    await link.set('other', 'x');
+    await expect(store.location.read(aor(1), { confirmed: true })).rejects.toThrow(StoreUnavailable);
+    expect((await store.location.read(aor(1))).bindings).toHaveLength(1);
+    link.disconnect();
+    replica.resume();
+    await vi.waitFor(() => store.location.read(aor(1), { confirmed: true }), {
+      timeout: 10_000,
+      interval: 100,
+    });
+  });
+
   test('F02 killed between the write and the answer: the caller is told that it does not know', async () => {
     replica.pause();
     const outcome = register(store, 6).then(

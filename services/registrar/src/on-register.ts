@@ -146,7 +146,7 @@ export class RegisterHandler {
   }
 
   #readAndTry(job: RegisterJob): void {
-    this.#parts.location.read(job.intent.aor).then(
+    this.#parts.location.read(job.intent.aor, CONFIRMED).then(
       (snapshot) => {
         this.#try(job, snapshot, true);
       },
@@ -301,6 +301,8 @@ export class RegisterHandler {
 /** The settings of the user who asks, as JSON; the edge removes it from requests of phones. */
 const POLICY_HEADER = 'x-rollcall-policy';
 const STREAM = { stream: true };
+/** An answer that writes nothing promises what it lists all the same (invariant 1). */
+const CONFIRMED = { confirmed: true };
 
 const asksEdges = (job: RegisterJob, refusal: Refusal): boolean =>
   refusal.label === 'too-many-contacts' &&

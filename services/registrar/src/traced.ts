@@ -113,7 +113,7 @@ export function tracedLocation(
   const timed = timedLocation(location);
   if (!tracing.enabled) return timed;
   return {
-    read: (aor) => location.read(aor),
+    read: (aor, options) => location.read(aor, options),
     commit: (commit) => location.commit(commit),
     commitThen: (commit, done) => {
       const attributes = { [names.operation]: 'commit-location', [names.system]: 'redis' };
@@ -130,7 +130,7 @@ export function tracedLocation(
 /** Times commits while a request asks for it. What a commit leads to is answered before its callback returns. */
 function timedLocation(location: RegistrarLocation): RegistrarLocation {
   return {
-    read: (aor) => location.read(aor),
+    read: (aor, options) => location.read(aor, options),
     commit: (commit) => location.commit(commit),
     commitThen: (commit, done) => {
       if (probed.open === 0) {

@@ -1,0 +1,4 @@
+export { Repair } from './repair.ts';
+export type { Fault, RepairReport } from './repair.ts';
+export { Reshard } from './reshard.ts';
+export type { ReshardReport } from './reshard.ts';

@@ -45,8 +45,6 @@ try {
   if (alice === undefined || bob === undefined) throw new Error('no phones');
   await new Subscription(bob.phone, { event: 'reg', resource: alice.phone.aor }).send();
   await new Subscription(bob.phone, { event: 'presence', resource: alice.phone.aor }).send();
-  await page.goto(`${system.plan.admin.url}/#/events`);
-  await page.getByText('live', { exact: true }).waitFor();
   const until = Date.now() + BUSY_MS;
   for (let round = 0; Date.now() < until; round += 1) {
     await Promise.all(
@@ -55,11 +53,8 @@ try {
     await sleep(120);
   }
   for (const { register } of phones) await register();
-  await page.screenshot({ path: `${FOLDER}/events.png` });
   await shoot('overview', '', 'Requests a second');
   await shoot('addresses', 'aors', ALICE.user);
-  await shoot('watchers', `aors/${encodeURIComponent(alice.phone.aor)}/subscriptions`, BOB.user);
-  await shoot('devices', `aors/${encodeURIComponent(alice.phone.aor)}/bindings`, 'Yealink');
   const fresh = await system.phone({ ...CAROL }, { edge: 1 });
   await fresh.register(5);
   await fresh.register(600);
@@ -68,11 +63,6 @@ try {
   await sleep(300);
   await page.screenshot({ path: `${FOLDER}/ladder.png` });
   await shoot('policies', 'domains', 'Policy of');
-  await page.getByRole('button', { name: 'Edit policy' }).click();
-  await page.getByLabel('Max contacts').waitFor();
-  await page.screenshot({ path: `${FOLDER}/policy.png` });
-  await page.keyboard.press('Escape');
-  await shoot('edge', 'edges/edge-2', 'Stream flows');
   await theme('Dark');
   await shoot('overview-dark', '', 'Requests a second');
   await shoot('ladder-dark', `aors/${encodeURIComponent(fresh.aor)}/trace`, 'What happens');

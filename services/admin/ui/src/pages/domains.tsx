@@ -70,7 +70,9 @@ export function DomainsPage({ name }: { name: string | undefined }) {
 function Policy({ domain, onChange }: { domain: Domain; onChange: () => void }) {
   const [editing, setEditing] = useState(false);
   const [going, setGoing] = useState(false);
-  const settings = Object.entries(settingsOf(domain, ['realm']));
+  const settings = Object.entries(settingsOf(domain, ['realm'])).filter(
+    ([, value]) => !Array.isArray(value) || value.length > 0,
+  );
   return (
     <Panel
       title={`Policy of ${domain.name}`}

@@ -1,13 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  answerChallenge,
-  Phone,
-  pickChallenge,
-  token,
-  type Account,
-  type Challenge,
-} from '@rollcall/testkit';
+import { answerChallenge, Phone, pickChallenge, token, type Account } from '@rollcall/testkit';
 import { Device, type DeviceEvents } from './device.ts';
 import { headerOf, headersOf } from './text.ts';
 
@@ -50,10 +43,12 @@ const PATIENCE_MS = 40_000;
 
 interface Call {
   readonly id: string;
+  readonly uri: string;
   readonly ending: Ending;
   readonly devices: readonly Device[];
   readonly began: number;
-  readonly invite: string;
+  /** The INVITE that was sent last. */
+  invite: string;
   rung: number;
   cancels: number;
   sentAt: number;
@@ -69,25 +64,28 @@ export class CallFlood {
   readonly #socket: Socket;
   readonly #calls = new Map<string, Call>();
   readonly #devices: Device[][] = [];
-  #challenge: Challenge | undefined;
-  #nc = 0;
   #made = 0;
   #port = 0;
   #cancelsDue = 0;
   #cancelsSeen = 0;
-  readonly #ends = { answered: 0, cancelled: 0, busy: 0 };
-  readonly #failed: Record<string, number> = {};
-  readonly #rings: number[] = [];
+  #ends = { answered: 0, cancelled: 0, busy: 0 };
+  #failed: Record<string, number> = {};
+  #rings: number[] = [];
 
   constructor(options: FloodOptions) {
     this.#options = options;
     this.#socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
   }
 
-  /** Registers the devices, floods, waits until every call is over. */
+  /** Floods, and waits until every call is over. */
   async run(): Promise<FloodResult> {
     const { rate, seconds } = this.#options;
-    await this.#prepare();
+    this.#made = 0;
+    this.#cancelsDue = 0;
+    this.#cancelsSeen = 0;
+    this.#ends = { answered: 0, cancelled: 0, busy: 0 };
+    this.#failed = {};
+    this.#rings = [];
     const total = Math.round(rate * seconds);
     const began = performance.now();
     while (this.#made < total) {
@@ -103,6 +101,7 @@ export class CallFlood {
     }
     for (const { ending, state, rung, cancels } of this.#calls.values())
       this.#fail(`${ending} is ${state} with ${String(rung)} rung and ${String(cancels)} cancelled`);
+    this.#calls.clear();
     return this.#result();
   }
 
@@ -111,8 +110,9 @@ export class CallFlood {
     for (const device of this.#devices.flat()) device.close();
   }
 
-  async #prepare(): Promise<void> {
-    const { edges, domain, caller, callees } = this.#options;
+  /** Registers the devices. */
+  async prepare(): Promise<void> {
+    const { edges, domain, callees } = this.#options;
     await new Promise<void>((resolve) => this.#socket.bind(0, '127.0.0.1', resolve));
     this.#port = this.#socket.address().port;
     this.#socket.on('message', (data) => {
@@ -140,43 +140,43 @@ export class CallFlood {
       }
       this.#devices.push(devices);
     }
-    const server = edges[0];
-    if (server === undefined) throw new Error('no edge');
-    const phone = await Phone.open({ transport: 'udp', server, domain, ...caller });
-    const first = await phone.transact(
-      phone.build('OPTIONS', { uri: `sip:${callees[0]?.user ?? ''}@${domain}` }),
-    );
-    phone.close();
-    this.#challenge = pickChallenge(first.headers('proxy-authenticate'), ['MD5']);
   }
 
   #start(): void {
-    const { domain, caller, callees } = this.#options;
+    const { domain, callees } = this.#options;
     const index = this.#made % callees.length;
     const ending = ENDINGS[Math.floor(this.#made / callees.length) % ENDINGS.length] ?? 'answered';
     this.#made += 1;
     const uri = `sip:${callees[index]?.user ?? ''}@${domain}`;
     const id = token();
-    this.#nc += 1;
-    const credentials = answerChallenge(this.#challenge ?? new Map(), {
-      method: 'INVITE',
-      uri,
-      user: caller.user,
-      password: caller.password,
-      nc: this.#nc,
-    });
-    const invite =
-      `INVITE ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${String(this.#port)};branch=z9hG4bK${id};rport\r\nMax-Forwards: 70\r\n` +
-      `From: <sip:${caller.user}@${domain}>;tag=c${id}\r\nTo: <${uri}>\r\nCall-ID: ${id}\r\nCSeq: 1 INVITE\r\n` +
-      `Contact: <sip:${caller.user}@127.0.0.1:${String(this.#port)}>\r\nProxy-Authorization: ${credentials}\r\nContent-Length: 0\r\n\r\n`;
+    const invite = this.#invite(id, uri, 1, '');
     const now = performance.now();
     const devices = this.#devices[index] ?? [];
     this.#calls.set(id, {
-      ...{ id, ending, devices, began: now, invite, rung: 0, cancels: 0 },
+      ...{ id, uri, ending, devices, began: now, invite, rung: 0, cancels: 0 },
       ...{ sentAt: now, last: invite, state: 'calling', final: 0 },
     });
     this.#cancelsDue += cancelsOf(ending);
     this.#send(invite);
+  }
+
+  #invite(id: string, uri: string, cseq: number, credentials: string): string {
+    const { domain, caller } = this.#options;
+    return (
+      `INVITE ${uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:${String(this.#port)};branch=z9hG4bK${id}${String(cseq)};rport\r\nMax-Forwards: 70\r\n` +
+      `From: <sip:${caller.user}@${domain}>;tag=c${id}\r\nTo: <${uri}>\r\nCall-ID: ${id}\r\nCSeq: ${String(cseq)} INVITE\r\n` +
+      `Contact: <sip:${caller.user}@127.0.0.1:${String(this.#port)}>\r\n${credentials}Content-Length: 0\r\n\r\n`
+    );
+  }
+
+  /** Each call answers a challenge of its own, as most phones do. */
+  #prove(call: Call, message: string): void {
+    const challenge = pickChallenge(headersOf(message, 'Proxy-Authenticate'), ['MD5']);
+    if (challenge === undefined) return;
+    const { user, password } = this.#options.caller;
+    const value = answerChallenge(challenge, { method: 'INVITE', uri: call.uri, user, password });
+    call.invite = this.#invite(call.id, call.uri, 2, `Proxy-Authorization: ${value}\r\n`);
+    this.#sendAgain(call, 'calling', call.invite);
   }
 
   /** One of the devices of a call rings; with the last of them the call goes on to its end. */
@@ -227,6 +227,12 @@ export class CallFlood {
       if (call.state === 'calling') call.state = 'ringing';
       return;
     }
+    if (status === 407 && call.state === 'calling') {
+      // The challenge of the first; one that comes again is of no use any more.
+      if (headerOf(message, 'CSeq') === '1 INVITE' && headerOf(call.invite, 'CSeq') === '1 INVITE')
+        this.#prove(call, message);
+      if (headerOf(message, 'CSeq') === '1 INVITE') return;
+    }
     if (status >= 300) {
       this.#send(sameHop(call.invite, 'ACK', headerOf(message, 'To')));
       call.final = status;
@@ -234,10 +240,10 @@ export class CallFlood {
       this.#settle(call);
       return;
     }
-    this.#send(inDialog(call.invite, message, 'ACK', 1));
+    this.#send(inDialog(call.invite, message, 'ACK', 2));
     if (call.final !== 0) return;
     call.final = status;
-    this.#sendAgain(call, 'talking', inDialog(call.invite, message, 'BYE', 2));
+    this.#sendAgain(call, 'talking', inDialog(call.invite, message, 'BYE', 3));
   }
 
   /** A call is over when its caller is through and each device that has to stop has been told. */
@@ -312,7 +318,7 @@ function sameHop(invite: string, method: string, to: string | undefined): string
   const uri = invite.split(' ', 2)[1] ?? '';
   return (
     `${method} ${uri} SIP/2.0\r\nVia: ${headerOf(invite, 'Via') ?? ''}\r\nMax-Forwards: 70\r\nFrom: ${headerOf(invite, 'From') ?? ''}\r\n` +
-    `To: ${to ?? headerOf(invite, 'To') ?? ''}\r\nCall-ID: ${headerOf(invite, 'Call-ID') ?? ''}\r\nCSeq: 1 ${method}\r\nContent-Length: 0\r\n\r\n`
+    `To: ${to ?? headerOf(invite, 'To') ?? ''}\r\nCall-ID: ${headerOf(invite, 'Call-ID') ?? ''}\r\nCSeq: ${headerOf(invite, 'CSeq')?.split(' ')[0] ?? ''} ${method}\r\nContent-Length: 0\r\n\r\n`
   );
 }
 

@@ -7,20 +7,19 @@ export interface FloodedOptions {
   readonly seconds: number;
   readonly users: number;
   readonly edges: number;
+  /** The flood is repeated so often: memory that grows from round to round is lost. */
+  readonly rounds: number;
 }
 
 export interface FloodReport {
-  readonly flood: FloodResult;
+  readonly floods: readonly FloodResult[];
   /** Transactions of all edges when the last timers are over; the ring of answered ones is not among them. */
   readonly transactionsLeft: number;
   readonly busyFlows: number;
-  /** Resident memory of each edge before, right after, and when all is over, MiB. */
+  /** Resident memory of each edge, MiB: before, every five seconds of each round, and when the timers after it are over. */
   readonly memory: readonly {
     readonly before: number;
-    readonly after: number;
-    readonly idle: number;
-    /** While the calls were made, every five seconds. */
-    readonly during: readonly number[];
+    readonly rounds: readonly { readonly during: readonly number[]; readonly idle: number }[];
   }[];
 }
 
@@ -31,7 +30,7 @@ const SAMPLE_MS = 5_000;
 const MIB = 1_048_576;
 
 /** Runs a flood against a system of its own. */
-export async function flooded({ rate, seconds, users, edges }: FloodedOptions): Promise<FloodReport> {
+export async function flooded({ rate, seconds, users, edges, rounds }: FloodedOptions): Promise<FloodReport> {
   const callees: Account[] = Array.from({ length: users }, (_, i) => ({
     user: `callee${String(i)}`,
     password: `secret-${String(i)}`,
@@ -60,27 +59,36 @@ export async function flooded({ rate, seconds, users, edges }: FloodedOptions): 
     seconds,
   });
   try {
+    await flood.prepare();
     const before = await memory();
-    const during: number[][] = [];
-    const sampling = setInterval(() => {
-      memory().then(
-        (sample) => during.push(sample),
-        () => undefined,
-      );
-    }, SAMPLE_MS);
-    const result = await flood.run();
-    clearInterval(sampling);
-    const after = await memory();
-    const until = performance.now() + TIMERS_MS * 2;
-    while ((await transactions()) > 0 && performance.now() < until) await sleep(POLL_MS);
-    const idle = await memory();
+    const floods: FloodResult[] = [];
+    const samples: number[][][] = [];
+    const idle: number[][] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const during: number[][] = [];
+      const sampling = setInterval(() => {
+        memory().then(
+          (sample) => during.push(sample),
+          () => undefined,
+        );
+      }, SAMPLE_MS);
+      floods.push(await flood.run());
+      clearInterval(sampling);
+      const until = performance.now() + TIMERS_MS * 2;
+      while ((await transactions()) > 0 && performance.now() < until) await sleep(POLL_MS);
+      samples.push(during);
+      idle.push(await memory());
+    }
     return {
-      flood: result,
+      floods,
       transactionsLeft: await transactions(),
       busyFlows: await system.metric('edge', 'rollcall_proxy_busy_flows'),
-      memory: names.map((_, i) => ({
-        ...{ before: before[i] ?? 0, after: after[i] ?? 0, idle: idle[i] ?? 0 },
-        during: during.map((sample) => sample[i] ?? 0),
+      memory: names.map((_, edge) => ({
+        before: before[edge] ?? 0,
+        rounds: samples.map((during, round) => ({
+          during: during.map((sample) => sample[edge] ?? 0),
+          idle: idle[round]?.[edge] ?? 0,
+        })),
       })),
     };
   } finally {

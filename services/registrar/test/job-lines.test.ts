@@ -23,6 +23,8 @@ function registerOf(aor: Aor): RegisterJob {
     outboundHop: false,
     supportsPath: false,
     supportsOutbound: false,
+    supportsGruu: false,
+    pushElsewhere: false,
     userAgent: undefined,
     source: undefined,
   };

@@ -38,6 +38,10 @@ const redisOnly = {
   group: ['ioredis', 'ioredis/*'],
   message: 'Only store-redis talks to Redis (invariant 7).',
 };
+const drachtioOnly = {
+  group: ['drachtio-srf', 'drachtio-srf/*'],
+  message: 'Only sip-drachtio imports drachtio-srf (invariant 7).',
+};
 const telemetryOnly = {
   group: ['@opentelemetry/*', 'pino', 'prom-client'],
   message: 'Only telemetry imports the telemetry libraries (invariant 7).',
@@ -49,7 +53,7 @@ const builtinsButCrypto = {
 };
 const frameworks = { group: ['fastify', '@fastify/*'], message: 'Protocol and domain code knows no server.' };
 const adapters = {
-  regex: '^@rollcall/(store-redis|sip-net|telemetry|config)$',
+  regex: '^@rollcall/(store-redis|sip-net|sip-drachtio|telemetry|config)$',
   message:
     "Adapters meet only in a service's compose.ts, main.ts and config.ts; elsewhere import their types.",
   allowTypeImports: true,
@@ -145,7 +149,7 @@ export default tseslint.config(
     files: ['libs/*/src/**/*.ts', 'services/*/src/**/*.ts'],
     rules: {
       'no-restricted-syntax': syntax(noEnvironment),
-      '@typescript-eslint/no-restricted-imports': imports(redisOnly, telemetryOnly),
+      '@typescript-eslint/no-restricted-imports': imports(redisOnly, telemetryOnly, drachtioOnly),
     },
   },
   {
@@ -156,6 +160,7 @@ export default tseslint.config(
       '@typescript-eslint/no-restricted-imports': imports(
         redisOnly,
         telemetryOnly,
+        drachtioOnly,
         builtinsButCrypto,
         frameworks,
       ),
@@ -163,11 +168,15 @@ export default tseslint.config(
   },
   {
     files: ['libs/store-redis/src/**/*.ts'],
-    rules: { '@typescript-eslint/no-restricted-imports': imports(telemetryOnly) },
+    rules: { '@typescript-eslint/no-restricted-imports': imports(telemetryOnly, drachtioOnly) },
+  },
+  {
+    files: ['libs/sip-drachtio/src/**/*.ts'],
+    rules: { '@typescript-eslint/no-restricted-imports': imports(redisOnly, telemetryOnly) },
   },
   {
     files: ['libs/telemetry/src/**/*.ts'],
-    rules: { '@typescript-eslint/no-restricted-imports': imports(redisOnly) },
+    rules: { '@typescript-eslint/no-restricted-imports': imports(redisOnly, drachtioOnly) },
   },
   {
     files: ['libs/config/src/**/*.ts', 'libs/testkit/src/**/*.ts'],
@@ -176,7 +185,9 @@ export default tseslint.config(
   {
     files: ['services/*/src/**/*.ts'],
     ignores: ['services/*/src/{main,compose,config,*-config}.ts', 'services/*/src/*/main.ts'],
-    rules: { '@typescript-eslint/no-restricted-imports': imports(redisOnly, telemetryOnly, adapters) },
+    rules: {
+      '@typescript-eslint/no-restricted-imports': imports(redisOnly, telemetryOnly, drachtioOnly, adapters),
+    },
   },
   {
     // Tests may stand up what they test with the neighbours it has in life.

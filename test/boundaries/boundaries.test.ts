@@ -82,6 +82,8 @@ describe('invariant 7: one package for each outside library, and for the environ
     ['services/edge/src/compose.ts', "export { trace } from '@opentelemetry/api';", imports],
     ['libs/store-redis/src/index.ts', "export { pino } from 'pino';", imports],
     ['services/admin/src/main.ts', "export { register } from 'prom-client';", imports],
+    ['libs/sip-net/src/index.ts', "export { Srf } from 'drachtio-srf';", imports],
+    ['services/edge/src/engine.ts', "export { createDrachtioFront } from '@rollcall/sip-drachtio';", imports],
     ['services/edge/src/main.ts', "export const home = process.env['HOME'];", 'no-restricted-syntax'],
     ['libs/telemetry/src/index.ts', "export const home = process.env['HOME'];", 'no-restricted-syntax'],
     ['services/edge/src/index.ts', "export { connectStore } from '@rollcall/store-redis';", imports],

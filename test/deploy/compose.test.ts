@@ -12,6 +12,7 @@ interface ComposeService {
   readonly image?: string;
   readonly build?: { context: string; dockerfile: string; args: Readonly<Record<string, string>> };
   readonly environment?: Readonly<Record<string, string | number>>;
+  readonly command?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
   readonly depends_on?: readonly string[] | Readonly<Record<string, unknown>>;
@@ -120,6 +121,20 @@ describe('O05 docker-compose.yml', () => {
       expect(new URL(env['ROLLCALL_REDIS_URL'] ?? '').hostname).toBe('redis');
       expect(compose.services).toHaveProperty(new URL(env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '').hostname);
     }
+  });
+
+  it('keeps the admin port of drachtio on loopback, shared by one edge', () => {
+    const { drachtio } = compose.services;
+    const [, edge] = Object.entries(compose.services).find(([name]) => name === 'edge-drachtio')!;
+    expect(drachtio?.command).toEqual(expect.arrayContaining(['--address', '127.0.0.1']));
+    expect((drachtio?.ports ?? []).join(' ')).not.toContain('9022');
+    expect(edge.network_mode).toBe('service:drachtio');
+    expect(edge.ports).toBeUndefined();
+    for (const one of [drachtio, edge]) expect(one?.profiles).toEqual(['drachtio']);
+    const env = environmentOf(edge);
+    expect(env['ROLLCALL_ENGINE']).toBe('drachtio');
+    const at = drachtio?.command?.indexOf('--secret') ?? -1;
+    expect(env['ROLLCALL_DRACHTIO_SECRET']).toBe(drachtio?.command?.[at + 1]);
   });
 
   it('mounts files that exist and volumes that are declared', () => {

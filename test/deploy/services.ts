@@ -2,7 +2,7 @@ import type { ConfigRow, Definition, Environment } from '@rollcall/config';
 import { describeConfig, type Listener, loadConfig, STOP_DEADLINE_MS } from '@rollcall/config';
 import { adminConfig } from '../../services/admin/src/config.ts';
 import { edgeConfig, type EdgeConfig } from '../../services/edge/src/config.ts';
-import { transportContradiction } from '../../services/edge/src/transports.ts';
+import { engineContradiction } from '../../services/edge/src/engine.ts';
 import { presenceConfig } from '../../services/presence/src/config.ts';
 import { contradiction, registrarConfig, type RegistrarConfig } from '../../services/registrar/src/config.ts';
 
@@ -39,7 +39,7 @@ function schema<T>(
 }
 
 export const SCHEMAS: Readonly<Record<ServiceName, ServiceSchema>> = {
-  edge: schema<EdgeConfig>(edgeConfig, transportContradiction),
+  edge: schema<EdgeConfig>(edgeConfig, engineContradiction),
   registrar: schema<RegistrarConfig>(registrarConfig, contradiction),
   presence: schema(presenceConfig),
   admin: schema(adminConfig),

@@ -5,7 +5,6 @@ import { createSipFront } from '@rollcall/sip-net';
 import type { Flow, ServerTransaction, SipFront } from '@rollcall/sip-transaction';
 import { DrachtioDouble, eventually } from '@rollcall/testkit';
 import { createSocket, type Socket } from 'node:dgram';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { addressFromHex, addressHex, readAddresses } from '../src/flows.ts';
 import { createDrachtioFront, type DrachtioFront, MAX_FRAME } from '../src/index.ts';
@@ -57,7 +56,7 @@ class Bench {
   }
 
   get port(): number {
-    return (this.phone.address() as AddressInfo).port;
+    return this.phone.address().port;
   }
 
   get flow(): Flow {

@@ -49,7 +49,9 @@ export class Recorder {
   readonly #traces = new Map<Aor, Followed>();
   /** Hashes of Call-IDs, in the order in which they were first seen. */
   readonly #calls = new Set<number>();
-  /** Messages that were looked at, and those that were kept. */
+  #lastOctets = '';
+  #lastHash: number | undefined;
+  /** Messages that were kept. */
   kept = 0;
 
   constructor(options: RecorderOptions) {
@@ -64,16 +66,16 @@ export class Recorder {
   /** True when the message is to be kept. It is asked for each message of the edge. */
   wants(octets: string): boolean {
     const { sampler } = this.#options;
-    const hash = callHash(octets);
+    const hash = this.#hashOf(octets);
     if (sampler.takes(hash)) return true;
     return this.#traces.size > 0 && hash !== undefined && this.#isFollowed(octets, hash);
   }
 
-  /** Keeps a message. `octets` must be a string of its own: a slice would keep alive what it was cut from. */
+  /** Keeps a message, as a string of its own: a slice would keep alive what it was cut from. */
   keep(octets: string, hop: Hop, direction: 'in' | 'out', flow: TracedFlow, rule: Rule | undefined): void {
     const { ring, sampler, now, edge, onKept } = this.#options;
     const at = now();
-    const call = callHash(octets);
+    const call = this.#hashOf(octets);
     if (sampler.takes(call)) sampler.count(at);
     const { transport, local, remote, id } = flow;
     const entry: TraceEntry = {
@@ -85,7 +87,7 @@ export class Recorder {
       local: { address: local.address, port: local.port },
       remote: { address: remote.address, port: remote.port },
       flow: id,
-      octets,
+      octets: Buffer.from(octets, 'latin1').toString('latin1'),
       ...(rule === undefined ? undefined : { rule }),
     };
     this.kept += 1;
@@ -151,6 +153,14 @@ export class Recorder {
       if (match.matches(entry.octets)) calls.add(call);
     }
     return calls;
+  }
+
+  /** Of a message that was just asked about it is known: the same string is asked about again when it is kept and handed on. */
+  #hashOf(octets: string): number | undefined {
+    if (octets === this.#lastOctets) return this.#lastHash;
+    this.#lastOctets = octets;
+    this.#lastHash = callHash(octets);
+    return this.#lastHash;
   }
 
   #isFollowed(octets: string, hash: number): boolean {

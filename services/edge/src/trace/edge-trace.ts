@@ -1,7 +1,6 @@
 import type { TappedFlow, TapSlot } from '@rollcall/sip-net';
 import { Recorder, Sampler, TraceRing } from '@rollcall/trace';
 import type { DomainAliases, Hop, Rule, TraceEntry, TracedFlow } from '@rollcall/trace';
-import { ownCopy } from '../own-copy.ts';
 
 export interface EdgeTraceOptions {
   readonly edge: string;
@@ -102,17 +101,11 @@ export class EdgeTrace {
         ? undefined
         : {
             received: (message, flow) => {
-              if (recorder.wants(message)) recorder.keep(ownCopy(message), hop, 'in', seen(flow), undefined);
+              if (recorder.wants(message)) recorder.keep(message, hop, 'in', seen(flow), undefined);
             },
             sent: (message, flow) => {
               if (!recorder.wants(message)) return;
-              recorder.keep(
-                ownCopy(message),
-                hop,
-                'out',
-                seen(flow),
-                hop === 'phone' ? refusing() : undefined,
-              );
+              recorder.keep(message, hop, 'out', seen(flow), hop === 'phone' ? refusing() : undefined);
             },
           };
   }

@@ -120,7 +120,7 @@ export function planSystem(options: PlanOptions): Plan {
         ...common('edge', opsPort),
         ROLLCALL_EDGE_ID: `edge-${n}`,
         ...Object.fromEntries(
-          sip.map((one) => [`ROLLCALL_SIP_${one.transport.toUpperCase()}`, `${one.host}:${one.port}`]),
+          sip.map((one) => [`ROLLCALL_SIP_${one.transport.toUpperCase()}`, printAddress(one)]),
         ),
         ...(certificate === undefined
           ? undefined
@@ -160,8 +160,15 @@ export function planSystem(options: PlanOptions): Plan {
   return {
     services: [...registrars, ...presences, ...edges, admin],
     sip: edges.flatMap((one) => one.sip),
-    admin: { url: `http://${host}:${adminPort}`, token: options.adminToken },
+    admin: {
+      url: `http://${printAddress({ host: host === '::' ? '::1' : host, port: adminPort })}`,
+      token: options.adminToken,
+    },
   };
 }
+
+/** `host:port`, an IPv6 host in brackets. */
+export const printAddress = ({ host, port }: { host: string; port: number }): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
 const tcp = (host: string, port: number) => ({ transport: 'tcp' as const, host, port });

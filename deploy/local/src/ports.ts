@@ -6,7 +6,7 @@ import type { SipAddress } from './plan.ts';
 export function isFree({ transport, host, port }: SipAddress): Promise<boolean> {
   return new Promise((resolve) => {
     if (transport === 'udp') {
-      const socket = createSocket('udp4');
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
       socket.on('error', () => resolve(false));
       socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolve(true)));
     } else {

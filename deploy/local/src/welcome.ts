@@ -1,4 +1,4 @@
-import type { Plan, SipAddress } from './plan.ts';
+import { printAddress, type Plan, type SipAddress } from './plan.ts';
 import { DEMO_ACCOUNTS, DEMO_DOMAIN, numberedAccounts } from './users.ts';
 
 interface WelcomeFacts {
@@ -13,7 +13,7 @@ interface WelcomeFacts {
 export function welcome({ plan, redisUrl, ownRedis, authority, users }: WelcomeFacts): string {
   const [first] = plan.sip;
   if (first === undefined) throw new Error('a plan without an edge');
-  const proxy = `${first.host}:${first.port}`;
+  const proxy = printAddress(first);
   const { url, token } = plan.admin;
   const services = plan.services.map((service) => service.name).join(', ');
   const ops = plan.services.map(
@@ -49,9 +49,10 @@ Ctrl-C stops everything.
 `;
 }
 
-function sipAddress({ transport, host, port }: SipAddress): string {
+function sipAddress(address: SipAddress): string {
+  const { transport } = address;
   const isWebSocket = transport === 'ws' || transport === 'wss';
-  return isWebSocket ? `${transport}://${host}:${port}` : `${transport} ${host}:${port}`;
+  return transport + (isWebSocket ? '://' : ' ') + printAddress(address);
 }
 
 function accountList(users: number): string {

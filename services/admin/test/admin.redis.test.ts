@@ -73,8 +73,16 @@ beforeAll(async () => {
     redisCluster: undefined,
     durability: 'none' as const,
   };
+  const access = {
+    adminToken: ROOT,
+    rateLimit: 100_000,
+    jwksUrl: undefined,
+    jwtIssuer: undefined,
+    jwtAudience: 'rollcall',
+    webhooksInside: true,
+  };
   admin = compose(
-    { ...local, ...where, secret: undefined, adminToken: ROOT, logLevel: 'info' },
+    { ...local, ...where, ...access, secret: undefined, logLevel: 'info' },
     { log, tracing: noTracing },
   );
   const ports = await admin.start();

@@ -223,7 +223,8 @@ describe('A09 webhooks over REST', () => {
     expect(
       (await call('POST', '/v1/webhooks', { token, body: { url, domain: 'example.test' } })).status,
     ).toBe(404);
-    const own = (await call('POST', '/v1/webhooks', { token, body: { url, domain: 'Other.Test' } })).json;
+    const made = await call('POST', '/v1/webhooks', { token, body: { url, domain: 'Other.Test' } });
+    const own = made.json as { id: string };
     expect((await call('GET', '/v1/webhooks', { token })).json).toMatchObject({ items: [{ id: own.id }] });
     expect((await call('DELETE', `/v1/webhooks/${all.id}`, { token })).status).toBe(404);
   });

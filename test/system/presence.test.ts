@@ -73,6 +73,17 @@ async function watch(
   await ok(subscription.send(600));
   return subscription;
 }
+/** Waits until it is written down that the last NOTIFY of an event arrived; a change before that is told in full. */
+async function settled(resource: string, event: string): Promise<void> {
+  interface Shown {
+    readonly items: readonly { readonly event: string; readonly notify: { readonly delivery: string } }[];
+  }
+  await eventually(`${event} is settled`, async () => {
+    const path = `/v1/subscriptions?resource=${encodeURIComponent(resource)}`;
+    const { items } = (await system.admin.get<Shown>(path)).body;
+    return items.some((one) => one.event === event && one.notify.delivery === 'settled');
+  });
+}
 const versionOf = ({ body }: SipRequest): number => Number(/ version="(\d+)"/.exec(body)?.[1]);
 const stateOf = ({ body }: SipRequest): string => /<state[^>]*>(\w+)</.exec(body)?.[1] ?? '';
 
@@ -277,12 +288,14 @@ describe('reg', () => {
       const contact = contactLine(
         `<${device.contact}>;+sip.instance="${instance}";expires=${String(expires)}`,
       );
+      await settled(phone.aor, 'reg');
       await ok(device.register(expires, { callId, headers: [contact, 'Supported: gruu'] }));
       seen.push(await watcher.nextNotify());
     };
     for (const expires of [600, 600, 300, 0, 1]) await register(expires);
     seen.push(await watcher.nextNotify(10_000));
     await register(600);
+    await settled(phone.aor, 'reg');
     const path = `/v1/aors/${encodeURIComponent(device.aor)}/bindings`;
     expect((await system.admin.call('DELETE', path)).status).toBeLessThan(300);
     seen.push(await watcher.nextNotify());
@@ -310,6 +323,7 @@ describe('presence.winfo', () => {
     const first = await winfo.nextNotify();
     expect(first.body).toContain('version="0" state="full"');
     expect(first.body).toContain(`>${early.phone.aor}</watcher>`);
+    await settled(owner.aor, 'presence.winfo');
     const late = await watch(await system.phone(freshAccount(), { edge: 2 }), 'presence', owner.aor);
     const came = await winfo.nextNotify();
     expect(came.body).toContain('version="1" state="partial"');
@@ -317,6 +331,7 @@ describe('presence.winfo', () => {
     expect(came.body).toContain(`>${late.phone.aor}</watcher>`);
     expect(came.body).not.toContain(early.phone.aor);
     await late.nextNotify();
+    await settled(owner.aor, 'presence.winfo');
     await ok(late.send(0));
     const went = await winfo.nextNotify();
     expect(went.body).toContain('version="2" state="partial"');

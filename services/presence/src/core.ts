@@ -105,6 +105,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
     newToken,
     currentTrace,
     late: options.settleLate ?? false,
+    atOnce: (event) => packages.find(event)?.tellsChanges === true,
   });
   const teller = new Teller({
     store,

@@ -44,6 +44,8 @@ export interface NotifierDeps {
   readonly currentTrace: () => string | undefined;
   /** True: that a NOTIFY arrived is written with the next step of its subscription, or by `settleLate`. */
   readonly late: boolean;
+  /** The packages of which every NOTIFY that arrived is written down at once all the same (`EventPackage.tellsChanges`). */
+  readonly atOnce: (event: string) => boolean;
 }
 
 /** A NOTIFY that is sent and not answered yet. */
@@ -213,7 +215,8 @@ export class Notifier {
   #settled(sent: Subscription, plan: NotifyPlan, outcome: InnerOutcome): void {
     const { counters, lanes } = this.deps;
     counters.notified(sent.package, describe(outcome));
-    if (this.deps.late && this.#arrivedPlainly(sent, plan, outcome)) return;
+    const late = this.deps.late && !this.deps.atOnce(sent.package);
+    if (late && this.#arrivedPlainly(sent, plan, outcome)) return;
     lanes
       .run(sent.id, () => this.#settle(sent, plan, outcome))
       .catch((error: unknown) => {

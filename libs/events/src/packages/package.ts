@@ -63,6 +63,11 @@ export interface EventPackage {
   readonly sources: readonly StateSource[];
   /** Changes of bindings that are no change of this state. */
   readonly unmovedBy: ReadonlySet<ChangeKind>;
+  /**
+   * Its documents tell what has happened, and not the state alone. That a NOTIFY of it has arrived is written down at once then: while
+   * one counts as in flight, a change is told by the state after it, and nobody learns what it was.
+   */
+  readonly tellsChanges?: boolean;
   /** Who may subscribe: any authenticated identity, or the owner of the resource and those with a grant for it. */
   readonly audience: 'anybody' | 'owner';
   /** How it takes publications (RFC 3903 §4); without, PUBLISH is refused. */

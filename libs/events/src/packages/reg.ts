@@ -20,6 +20,7 @@ export const regOf = (gruus?: Gruus): EventPackage => ({
   defaultExpires: DEFAULT_EXPIRES,
   sources: ['location'],
   unmovedBy: new Set(),
+  tellsChanges: true,
   // §4.6: registration state is sensitive; users may watch their own.
   audience: 'owner',
   view: (state, now) => new RegistrationView(state, now, gruus),

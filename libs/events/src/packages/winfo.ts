@@ -21,6 +21,7 @@ export const winfoOf = (watched: string): EventPackage => ({
   defaultExpires: DEFAULT_EXPIRES,
   sources: ['watchers'],
   unmovedBy: new Set(),
+  tellsChanges: true,
   // §6.2: who watches somebody is as sensitive as what they see.
   audience: 'owner',
   view: (state, now) => new WatcherView(state, watched, now),

@@ -120,16 +120,20 @@ export class Repair {
       ...keys.dueSets(shard).map((key) => ({ key, aorOf: (member: string) => member as Aor })),
       ...keys.indexSets(shard).map((key) => ({ key, aorOf: aorOfMember })),
     ];
+    // In both sets without a record, an AoR is one look and one mending.
+    const seen = new Set<Aor>();
     for (const { key, aorOf } of sets) {
       // One of another type was found with the keys.
       if (textOf(await client.command(slot, ['TYPE', key])) !== 'zset') continue;
       for await (const page of membersOf(client, slot, key)) {
-        await inBatches(page, TOGETHER, ([member]) => this.#lookAtMember(shard, key, member, aorOf(member)));
+        await inBatches(page, TOGETHER, ([member]) =>
+          this.#lookAtMember(shard, key, member, aorOf(member), seen),
+        );
       }
     }
   }
 
-  async #lookAtMember(shard: number, key: string, member: string, aor: Aor): Promise<void> {
+  async #lookAtMember(shard: number, key: string, member: string, aor: Aor, seen: Set<Aor>): Promise<void> {
     const slot = SHARD_SLOTS[shard] ?? 0;
     if (shardAmong(aor, currentLayout().shards) !== shard) {
       this.#tell('misplaced', `${key} ${aor}`);
@@ -137,7 +141,9 @@ export class Repair {
       return;
     }
     const there = await this.store.client.command(slot, ['EXISTS', keys.record(shard, aor)]);
-    if (there === 0) await this.#mend(aor, false, 0);
+    if (there !== 0 || seen.has(aor)) return;
+    seen.add(aor);
+    await this.#mend(aor, false, 0);
   }
 
   async #mend(aor: Aor, unreadable: boolean, last: number): Promise<void> {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '@rollcall/testkit';
 import { RestClient } from '../src/cli/client.ts';
 import { runCommand } from '../src/cli/commands.ts';
-import { drawLadder } from '../src/cli/print.ts';
+import { ladderText } from '../src/cli/print.ts';
 import { binding, harness, ROOT } from './harness.ts';
 
 const closing: (() => unknown)[] = [];
@@ -88,34 +88,17 @@ describe('the command line', () => {
     await expect(nowhere.get('/v1/edges')).rejects.toThrow(/^http:\/\/127\.0\.0\.1:1 does not answer: /);
   });
 
-  test('A10 draws a ladder', () => {
-    const lifelines = [{ id: 'p', name: 'phone' }, { id: 'e', name: 'edge-1' }, { id: 'r', name: 'registrar' }]; // prettier-ignore
-    const at = Date.UTC(2026, 0, 31, 12) * 1000;
-    const steps = [
-      {
-        at,
-        from: 'p',
-        to: 'e',
-        label: 'REGISTER',
-        note: 'The phone registers.',
-        message: 'REGISTER sip:example.test SIP/2.0\r\n',
-      },
-      { at: at + 1000, from: 'e', to: 'p', label: '401 Unauthorized', note: 'It is challenged.' },
-      { at: at + 2000, from: 'p', to: 'r', label: 'REGISTER', note: 'It answers.' },
-      { at: at + 3000, from: 'r', to: 'r', label: 'commit', note: 'Stored.' },
-    ];
-    expect(drawLadder({ lifelines, steps }, true).split('\n')).toEqual([
-      '             phone                 edge-1                registrar',
-      '12:00:00.000 |----- REGISTER ----->|                     |',
-      '             The phone registers.',
-      '               REGISTER sip:example.test SIP/2.0',
-      '               ',
-      '12:00:00.001 |<- 401 Unauthorized -|                     |',
-      '             It is challenged.',
-      '12:00:00.002 |---------------- REGISTER ---------------->|',
-      '             It answers.',
-      '12:00:00.003 |                     |                     [commit]',
-      '             Stored.',
-    ]);
+  test('A10 F08 draws a ladder with its notes and messages, and nothing that a terminal obeys', () => {
+    const lifelines = [{ id: 'p', name: 'phone' }, { id: 'e', name: 'edge-1' }]; // prettier-ignore
+    const step = { at: 0, from: 'p', to: 'e', label: 'REGISTER', note: 'The phone registers.' };
+    const text = ladderText(
+      { lifelines, steps: [{ ...step, message: 'REGISTER x\r\nUser-Agent: \u001b[2J\r\n' }] },
+      true,
+    );
+    expect(text).toMatch(/phone +edge-1/);
+    expect(text).toMatch(/ REGISTER .*▶/);
+    expect(text).toContain('The phone registers.');
+    expect(text).toContain('    REGISTER x\n');
+    expect(text).not.toContain('\u001b');
   });
 });

@@ -8,6 +8,8 @@ export interface LadderTextOptions {
   /** Characters from one lifeline to the next. */
   readonly column?: number;
   readonly notes?: boolean;
+  /** Prints the messages under their arrows, where the steps have them. */
+  readonly messages?: boolean;
 }
 
 const DEFAULT_COLUMN = 22;
@@ -23,6 +25,8 @@ export function printLadder(ladder: Ladder, options: LadderTextOptions = {}): st
     const ms = ((step.at - first) / US_PER_MS).toFixed(2);
     lines.push(`${ms.padStart(TIME_WIDTH - 1)} ${arrow(ladder.lifelines, step, column)}`);
     if (options.notes === true) lines.push(`${' '.repeat(TIME_WIDTH)}  ${step.note}${ruleOf(step)}`);
+    if (options.messages === true && step.message !== undefined)
+      lines.push(...step.message.split(/\r?\n/).map((line) => `${' '.repeat(TIME_WIDTH)}    ${line}`));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Fields, RestClient } from './client.ts';
-import { drawLadder, safe, table } from './print.ts';
+import { ladderText, safe, table } from './print.ts';
 
 export interface Session {
   readonly client: RestClient;
@@ -162,7 +162,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     async run({ client, print }, [aor = ''], { messages, seconds }) {
       if (typeof seconds === 'string')
         await client.send('POST', '/v1/traces', { aor, seconds: Number(seconds) });
-      print(drawLadder(await client.get(`${aorPath(aor)}/trace`), messages === true));
+      print(ladderText(await client.get(`${aorPath(aor)}/trace`), messages === true));
     },
   },
   pcap: {

@@ -1,3 +1,5 @@
+import { printLadder } from '@rollcall/trace';
+import type { Ladder } from '@rollcall/trace';
 import type { Fields } from './client.ts';
 
 /** Control characters would be the terminal's commands. */
@@ -24,61 +26,9 @@ export function table(headings: readonly string[], rows: readonly (readonly unkn
     .join('\n');
 }
 
-interface Lifeline {
-  readonly id: string;
-  readonly name: string;
-}
-
-interface Step {
-  readonly at: number;
-  readonly from: string;
-  readonly to: string;
-  readonly label: string;
-  readonly note: string;
-  readonly message?: string;
-}
-
-const COLUMN = 22;
-const TIME = 13;
-
-/** A ladder as the REST interface gives it, drawn for a terminal; with the messages when `messages` is set. */
-export function drawLadder(ladder: Fields, messages: boolean): string {
-  const lifelines = ladder['lifelines'] as readonly Lifeline[];
-  const steps = ladder['steps'] as readonly Step[];
-  const column = new Map(lifelines.map(({ id }, n) => [id, n]));
-  const head =
-    ' '.repeat(TIME) +
-    lifelines
-      .map(({ name }) =>
-        safe(name)
-          .slice(0, COLUMN - 2)
-          .padEnd(COLUMN),
-      )
-      .join('');
-  const lines = [head.trimEnd()];
-  for (const step of steps) {
-    const [from, to] = [column.get(step.from) ?? 0, column.get(step.to) ?? 0];
-    lines.push(
-      `${new Date(step.at / 1000).toISOString().slice(11, 23)} ${drawArrow(from, to, safe(step.label), lifelines.length)}`.trimEnd(),
-      ' '.repeat(TIME) + safe(step.note),
-    );
-    if (messages && step.message !== undefined)
-      lines.push(...step.message.split(/\r?\n/).map((line) => `${' '.repeat(TIME)}  ${safe(line)}`));
-  }
-  return lines.join('\n');
-}
-
-/** An arrow between two lifelines with its label in it; one that stays where it is, is a note in brackets. */
-function drawArrow(from: number, to: number, label: string, count: number): string {
-  const [left, right] = [Math.min(from, to), Math.max(from, to)];
-  const cells = Array.from({ length: count }, () => `|${' '.repeat(COLUMN - 1)}`);
-  if (left === right) {
-    cells[left] = `[${label.slice(0, COLUMN - 3)}]`.padEnd(COLUMN);
-    return cells.join('');
-  }
-  const width = (right - left) * COLUMN - 1;
-  const text = ` ${label.slice(0, width - 5)} `;
-  const line = text.padStart((width - 1 + text.length) >> 1, '-').padEnd(width - 1, '-');
-  const arrow = from < to ? `|${line}>` : `|<${line}`;
-  return cells.slice(0, left).join('') + arrow + cells.slice(right).join('');
-}
+/** A ladder as the REST interface gives it, with the messages when `messages` is set. */
+export const ladderText = (ladder: Fields, messages: boolean): string =>
+  printLadder(ladder as unknown as Ladder, { notes: true, messages })
+    .split('\n')
+    .map(safe)
+    .join('\n');

@@ -17,6 +17,8 @@ const uriOf = (nameAddr: string | undefined): string => /<([^>]+)>/.exec(nameAdd
 export class Callee {
   readonly calls: IncomingCall[] = [];
   readonly requests: SipRequest[] = [];
+  /** OPTIONS, which edges send at any time. */
+  readonly pings: SipRequest[] = [];
   /** What an INVITE gets at once; 0 for nothing. */
   ring = 180;
 
@@ -71,7 +73,7 @@ export class Callee {
         }
         return respond(request, 200, { toTag: this.phone.tag });
       default:
-        this.requests.push(request);
+        (request.method === 'OPTIONS' ? this.pings : this.requests).push(request);
         return this.#response(request, 200);
     }
   }

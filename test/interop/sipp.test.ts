@@ -1,6 +1,8 @@
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { TestSystem } from '@rollcall/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -36,8 +38,29 @@ afterAll(async () => {
 
 const scenario = (name: string) => fileURLToPath(new URL(`./sipp/${name}.xml`, import.meta.url));
 
-async function sipp(name: string, transport: 'udp' | 'tcp', port: number): Promise<void> {
-  const server = system.sip(transport);
+/**
+ * Debian builds SIPp without TLS: it speaks TCP to this relay, which speaks TLS to the edge and checks its certificate.
+ */
+async function tlsRelay(): Promise<{
+  readonly host: string;
+  readonly port: number;
+  readonly close: () => void;
+}> {
+  const { host, port } = system.sip('tls');
+  const relay = createServer((socket) => {
+    const secure = connect({ host, port, ca: system.authority });
+    socket.pipe(secure).pipe(socket);
+    for (const one of [socket, secure]) one.on('error', () => one.destroy());
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  return { host: '127.0.0.1', port: (relay.address() as AddressInfo).port, close: () => relay.close() };
+}
+
+type SippTransport = 'udp' | 'tcp' | 'tls';
+
+async function sipp(name: string, transport: SippTransport, port: number): Promise<void> {
+  const relay = transport === 'tls' ? await tlsRelay() : undefined;
+  const server = relay ?? system.sip(transport);
   const ran = await run(
     'sipp',
     [
@@ -58,11 +81,12 @@ async function sipp(name: string, transport: 'udp' | 'tcp', port: number): Promi
     ],
     { cwd: folder },
   );
+  relay?.close();
   expect(ran.code, ran.output.slice(-3000)).toBe(0);
 }
 
-describe.each(['udp', 'tcp'] as const)('SIPp over %s', (transport) => {
-  const port = transport === 'udp' ? 16_985 : 16_987;
+describe.each(['udp', 'tcp', 'tls'] as const)('SIPp over %s', (transport) => {
+  const port = { udp: 16_985, tcp: 16_987, tls: 16_989 }[transport];
 
   it(`registers, refreshes and unregisters ${USERS} users (R01, R02, B03, B04)`, async () => {
     const before = await system.metric('edge', 'rollcall_inner_requests_total', { target: 'registrar' });

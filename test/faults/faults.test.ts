@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Aor, LocationEvent } from '@rollcall/location';
-import { eventually, Phone } from '@rollcall/testkit';
+import { eventually, Phone, ROOT } from '@rollcall/testkit';
 import { FaultSystem } from './fault-system.ts';
 import { registerInside, type InnerRegister } from './inner-registers.ts';
 import { redisCall } from './redis-wire.ts';
@@ -151,6 +154,16 @@ describe('one Redis, two registrars with clocks ten seconds apart', () => {
     phone.close();
   });
 
+  it('the store is resharded and repaired by the documented command under the running services', async () => {
+    await system.devices.acknowledge(100);
+    const resharded = await storeCommand(system, 'reshard', '--to', '96');
+    expect(resharded).toMatchObject({ from: 64, to: 96 });
+    await system.devices.acknowledge(200);
+    expect(await system.check()).toEqual(CLEAN);
+    expect(await storeCommand(system, 'repair')).toMatchObject({ faults: {} });
+    expect(crashed()).toBe(false);
+  });
+
   it('F02 Redis emptied under the running system: the next refresh is stored again', async () => {
     await system.devices.acknowledge(100);
     await system.devices.hold();
@@ -210,6 +223,15 @@ describe.each(['sentinel', 'cluster'] as const)('%s, durability replica', (topol
     }
   }, 180_000);
 });
+
+/** Runs `store-command` as an operator would; what it prints. */
+async function storeCommand(system: FaultSystem, ...args: readonly string[]): Promise<unknown> {
+  const main = join(ROOT, 'services', 'admin', 'dist', 'store-command', 'main.js');
+  const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...system.topology.place.env },
+  });
+  return JSON.parse(stdout) as unknown;
+}
 
 const one = (user: string, expires: number): InnerRegister => ({
   aor: `sip:${user}@example.test`,

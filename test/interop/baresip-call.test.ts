@@ -114,7 +114,7 @@ it('C01 E03 E10 a call of baresip to baresip through two edges: ringing, answere
       async () => (await system.admin.bindings(`sip:${user}@${system.domain}`)).length === 1,
       PATIENCE_MS,
     );
-  const sees = (phone: Baresip, what: string, pattern: RegExp): Promise<void> =>
+  const sees = (phone: Baresip, what: string, pattern: RegExp): Promise<boolean> =>
     eventually(what, () => pattern.test(phone.output()), PATIENCE_MS).catch((error: unknown) => {
       throw new Error(
         `${String(error)}\nalice:\n${alice.output().slice(-5_000)}\nbob:\n${bob.output().slice(-5_000)}`,

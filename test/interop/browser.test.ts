@@ -58,6 +58,9 @@ async function bundle(): Promise<string> {
 }
 
 /** What the pages' script keeps. */
+/** The browser's own, in functions that run there. */
+declare const window: unknown;
+
 interface PhoneState {
   readonly events: string[];
   ua?: {

@@ -255,11 +255,11 @@ describe('E15 calls through drachtio', () => {
 
   it('E15 C01 all three ring, the first 200 wins, the rest are cancelled; ACK and requests go both ways, BYE ends it', async () => {
     const account = freshAccount();
-    const devices = await Promise.all([callee(account), callee(account), callee(account)]);
+    const devices = await Promise.all([callee(account), callee(account), callee(account)] as const);
     const alice = new Callee(await open());
     const call = new OutgoingCall(alice.phone, `sip:${account.user}@${system.domain}`);
     const final = call.start();
-    const rung = await Promise.all(devices.map((device) => device.call()));
+    const rung = await Promise.all([devices[0].call(), devices[1].call(), devices[2].call()] as const);
     await eventually('all ring', () => call.provisionals().length >= 3);
     const [, winner] = devices;
     winner.answer(rung[1], 200);

@@ -119,6 +119,8 @@ export function planSystem(options: PlanOptions): Plan {
       env: {
         ...common('edge', opsPort),
         ROLLCALL_EDGE_ID: `edge-${n}`,
+        // Busy lamps are worth seeing where Rollcall is tried.
+        ROLLCALL_DIALOG_STATES: 'true',
         ...Object.fromEntries(
           sip.map((one) => [`ROLLCALL_SIP_${one.transport.toUpperCase()}`, printAddress(one)]),
         ),

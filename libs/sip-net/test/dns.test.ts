@@ -45,7 +45,7 @@ async function nameServer(code = 0): Promise<{ port: number; asked: string[] }> 
   const asked: string[] = [];
   socket.on('message', (query, from) => {
     let at = 12;
-    const labels = [];
+    const labels: string[] = [];
     for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
       labels.push(query.toString('latin1', at + 1, at + 1 + length));
       at += 1 + length;

@@ -46,7 +46,9 @@ test('whoever writes a dirty stream keeps as much of it', () => {
 });
 
 test('F02 what a 200 rests on is said to be durable; housekeeping, which nobody waits for, is not', () => {
-  const durable = files(scripts, '.lua').filter((name) => /^-- Durable: /m.test(read(new URL(name, scripts))));
+  const durable = files(scripts, '.lua').filter((name) =>
+    /^-- Durable: /m.test(read(new URL(name, scripts))),
+  );
   expect(durable).toEqual(
     expect.arrayContaining([
       'commit.lua',

@@ -95,7 +95,7 @@ async function openPhone({ user, password }: Account, origin = origins.ours): Pr
   await page.evaluate(
     ({ url, uri, secret }) => {
       const phone: PhoneState = { events: [] };
-      (window as unknown as PhoneWindow).phone = phone;
+      (window as PhoneWindow).phone = phone;
       const ua = new JsSIP.UA({
         sockets: [new JsSIP.WebSocketInterface(url)],
         uri,
@@ -125,8 +125,7 @@ async function openPhone({ user, password }: Account, origin = origins.ours): Pr
   return page;
 }
 
-const events = (page: Page): Promise<string[]> =>
-  page.evaluate(() => (window as unknown as PhoneWindow).phone.events);
+const events = (page: Page): Promise<string[]> => page.evaluate(() => (window as PhoneWindow).phone.events);
 
 async function waitFor(page: Page, event: string): Promise<void> {
   await eventually(event, async () => (await events(page)).includes(event), 20_000).catch(
@@ -145,16 +144,16 @@ describe('JsSIP in Chromium over WSS', () => {
     const [binding] = await bindings(ALICE);
     expect(binding?.contact).toMatch(/\.invalid;transport=ws/);
     await bob.evaluate((target) => {
-      (window as unknown as PhoneWindow).phone.ua?.call(target, {
+      (window as PhoneWindow).phone.ua?.call(target, {
         mediaConstraints: { audio: true, video: false },
       });
     }, `sip:${ALICE.user}@${system.domain}`);
     for (const page of [alice, bob]) await waitFor(page, 'confirmed');
     expect(await events(alice)).toContain('incoming');
-    await bob.evaluate(() => (window as unknown as PhoneWindow).phone.ua?.terminateSessions());
+    await bob.evaluate(() => (window as PhoneWindow).phone.ua?.terminateSessions());
     await waitFor(alice, 'ended Terminated');
     for (const page of [alice, bob]) {
-      await page.evaluate(() => (window as unknown as PhoneWindow).phone.ua?.unregister());
+      await page.evaluate(() => (window as PhoneWindow).phone.ua?.unregister());
       await waitFor(page, 'unregistered');
     }
     await eventually(

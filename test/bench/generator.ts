@@ -46,6 +46,8 @@ export interface Load {
   readonly users: number;
   /** Calls under way at once; the loop is closed. */
   readonly outstanding: number;
+  /** Calls begun each second instead, however many are under way. */
+  readonly rate?: number;
   readonly seconds: number;
   /** Ends after so many calls. */
   readonly calls?: number;
@@ -62,8 +64,7 @@ export async function runLoad(binary: string, load: Load): Promise<LoadResult> {
     load.seconds,
     '-u',
     load.users,
-    '-c',
-    load.outstanding,
+    ...(load.rate === undefined ? ['-c', load.outstanding] : ['-r', load.rate]),
     '-s',
     16,
   ];

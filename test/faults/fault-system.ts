@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ha1Set } from '@rollcall/digest';
 import { StoreUnavailable, type Aor } from '@rollcall/location';
 import { newSecrets, numberedAccounts, planSystem, System, type RunningService } from '@rollcall/local';
@@ -27,6 +28,9 @@ const DOMAIN = 'example.test';
 const REDIS_OFFSET = 36;
 const REGISTRARS = 2;
 const READ_TOGETHER = 100;
+const PROBES = 10;
+/** Long enough for a kill to be felt, and too short to be served again. */
+const HOLD_AFTER_MS = 50;
 
 /** An edge and two registrars as processes on a Redis of a given shape, with devices that register through them. */
 export class FaultSystem {
@@ -36,6 +40,8 @@ export class FaultSystem {
     readonly store: Store,
     readonly devices: Devices,
     readonly ledger: Ledger,
+    /** A few more that are never held: they tell when the system serves again. */
+    readonly probe: Devices,
     readonly accounts: readonly Account[],
     private readonly folder: string,
   ) {}
@@ -50,16 +56,16 @@ export class FaultSystem {
     });
     const store = await connectStore({ ...topology.place.address, commandTimeoutMs: 5000 });
     await eventually('the store', () => store.ready(), 30_000);
-    const accounts = [...numberedAccounts(options.devices ?? 100)];
+    const accounts = [...numberedAccounts((options.devices ?? 100) + PROBES)];
     await createUsers(store, accounts);
     const system = await startServices(options, portBase, topology, folder);
     const ledger = new Ledger();
     const edges = system.plan.sip.filter(({ transport }) => transport === 'udp');
-    const devices = await Devices.start({
-      ...{ accounts, domain: DOMAIN, edges, ledger },
-      thinkMs: options.thinkMs ?? 200,
-    });
-    return new FaultSystem(topology, system, store, devices, ledger, accounts, folder);
+    const common = { domain: DOMAIN, edges, thinkMs: options.thinkMs ?? 200 };
+    const checked = accounts.slice(0, -PROBES);
+    const devices = await Devices.start({ ...common, accounts: checked, ledger });
+    const probe = await Devices.start({ ...common, accounts: accounts.slice(-PROBES), ledger: new Ledger() });
+    return new FaultSystem(topology, system, store, devices, ledger, probe, checked, folder);
   }
 
   get edge(): { readonly host: string; readonly port: number } {
@@ -88,6 +94,21 @@ export class FaultSystem {
     await this.system.revive(this.service(name));
   }
 
+  /**
+   * Runs a fault under load and holds the devices as soon as it has struck: what they were told before stands as it is, and no
+   * later REGISTER covers up what was lost. Ms until phones are served again.
+   */
+  async strike(fault: () => Promise<void>): Promise<number> {
+    const began = performance.now();
+    const striking = fault();
+    await sleep(HOLD_AFTER_MS);
+    const holding = this.devices.hold();
+    await this.probe.acknowledge(PROBES);
+    const outage = performance.now() - began;
+    await Promise.all([striking, holding]);
+    return outage;
+  }
+
   /** Holds the devices, compares all that was promised with what is stored, and lets them go on. */
   async check(only: (aor: string) => boolean = () => true): Promise<Findings> {
     await this.devices.hold();
@@ -112,7 +133,7 @@ export class FaultSystem {
   }
 
   async stop(): Promise<void> {
-    await this.devices.stop();
+    await Promise.all([this.devices.stop(), this.probe.stop()]);
     await this.system.stop();
     await this.store.close();
     await this.topology.stop();

@@ -87,8 +87,7 @@ describe('one Redis, two registrars with clocks ten seconds apart', () => {
   it('F01 kill -9 of a registrar under load: nothing acknowledged is lost, doubled or of another length', async () => {
     for (const name of ['registrar-1', 'registrar-2']) {
       await system.devices.acknowledge(150);
-      await system.killService(name);
-      await system.devices.acknowledge(150);
+      await system.strike(() => system.killService(name));
       expect(await system.check()).toEqual(CLEAN);
       await system.revive(name);
     }
@@ -208,13 +207,15 @@ describe.each(['sentinel', 'cluster'] as const)('%s, durability replica', (topol
             PATIENCE_MS,
           );
         }
-        const killing = system.topology.killPrimary();
-        await sleep(100);
-        system.topology.mendReplicas();
-        await killing;
-        await system.topology.heal();
-        await system.devices.acknowledge(300);
+        await system.strike(async () => {
+          const killing = system.topology.killPrimary();
+          await sleep(100);
+          system.topology.mendReplicas();
+          await killing;
+          await system.topology.heal();
+        });
         expect(await system.check()).toEqual(CLEAN);
+        await system.devices.acknowledge(100);
       }
       expect(system.devices.withoutRetryAfter).toBe(0);
       for (const { process } of system.system.services) expect(process.exited).toBe(false);

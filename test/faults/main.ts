@@ -27,6 +27,7 @@ const DEFAULT_CASES = [
 ].join(',');
 
 const CUT_MS = 1000;
+const MEND_AFTER_MS = 100;
 const LOG_LINES = 40;
 
 interface Row extends Findings {
@@ -79,25 +80,19 @@ async function cut(system: FaultSystem): Promise<void> {
   await sleep(CUT_MS);
 }
 
-/** Ms until something is acknowledged that was sent after the kill had its effect. */
-async function killRedis(system: FaultSystem): Promise<number> {
-  const began = performance.now();
-  const killing = system.topology.killPrimary();
-  await sleep(100);
-  system.topology.mendReplicas();
-  await system.devices.acknowledge(system.accounts.length);
-  const outage = performance.now() - began;
-  await killing;
-  await system.topology.heal();
-  return outage;
+function killRedis(system: FaultSystem): Promise<number> {
+  return system.strike(async () => {
+    const killing = system.topology.killPrimary();
+    await sleep(MEND_AFTER_MS);
+    system.topology.mendReplicas();
+    await killing;
+    await system.topology.heal();
+  });
 }
 
 async function killRegistrar(system: FaultSystem, kill: number): Promise<number> {
   const name = `registrar-${(kill % 2) + 1}`;
-  const began = performance.now();
-  await system.killService(name);
-  await system.devices.acknowledge(system.accounts.length);
-  const outage = performance.now() - began;
+  const outage = await system.strike(() => system.killService(name));
   await system.revive(name);
   return outage;
 }
@@ -169,9 +164,10 @@ async function main(): Promise<void> {
   for (const name of values.cases.split(',')) {
     const row = await runCase(name, options);
     rows.push(row);
+    print([row]);
     if (values.verbose) process.stderr.write(`${row.examples.slice(0, 20).join('\n')}\n`);
   }
-  print(rows);
+  if (rows.length > 1) print(rows);
   process.exitCode = rows.some(isBroken) ? 1 : 0;
 }
 

@@ -98,7 +98,9 @@ describe('fields', () => {
       port: 5060,
       advertised: { address: '2001:db8::1', port: 5080 },
     });
-    check(listener(), '0.0.0.0:5060/', { error: 'is not host:port[/advertised[:port]]' });
+    check(listener(), '0.0.0.0:5060/', {
+      error: 'is not host:port[/advertised[:port][/IPv4 advertised[:port]]]',
+    });
     check(replicas(), 'dns:registrar.svc:5070', { kind: 'dns', name: 'registrar.svc', port: 5070 });
     check(replicas(), 'a:1, b:2', {
       kind: 'static',

@@ -16,6 +16,7 @@ beforeAll(async () => {
   const { domains } = (await system.store()).users;
   await domains.put({ name: system.domain, aliases: ['127.0.0.1'] });
   folder = mkdtempSync(join(tmpdir(), 'rollcall-phones-'));
+  writeFileSync(join(folder, 'ca.pem'), system.authority);
 });
 afterEach(() => {
   child?.kill('SIGKILL');
@@ -63,6 +64,8 @@ function baresip(name: string, account: string): { readonly output: () => string
     join(home, 'config'),
     [
       'sip_listen 127.0.0.1:0',
+      `sip_cafile ${join(folder, 'ca.pem')}`,
+      'sip_verify_server yes',
       'audio_source aubridge,nil',
       'audio_player aubridge,nil',
       'module_path /usr/lib/baresip/modules',
@@ -86,7 +89,7 @@ function baresip(name: string, account: string): { readonly output: () => string
 }
 
 describe('baresip', () => {
-  it.each(['udp', 'tcp'] as const)(
+  it.each(['udp', 'tcp', 'tls'] as const)(
     'over %s registers, subscribes to its mailbox and is notified',
     async (transport) => {
       const { host, port } = system.sip(transport);

@@ -167,7 +167,7 @@ async function latency(
     for (const { port } of sides) await runLoad(binary, { ...load, port, seconds: 4 });
     for (let round = 0; round < rounds; round += 1) {
       for (const side of round % 2 === 0 ? sides : [...sides].reverse()) {
-        const { call_us, failed } = await runLoad(binary, { ...load, port: side.port, seconds: 8 });
+        const { call_us, failed } = await runLoad(binary, { ...load, port: side.port, seconds: 7 });
         side.p50.push(call_us.p50);
         side.p99.push(call_us.p99);
         console.log(`${side.name}: p50 ${call_us.p50} µs, p99 ${call_us.p99} µs, failed ${failed}`);

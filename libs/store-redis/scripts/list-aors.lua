@@ -1,7 +1,7 @@
 #!lua
 -- AoRs of a shard that have a record, in the order of the shard's index sets and of the octets in each.
 --
--- KEYS 1 … 16 index zsets of the shard: `domain AoR without its domain`, all of score 0
+-- KEYS 1 … 128 index zsets of the shard: `domain AoR without its domain`, all of score 0
 -- ARGV 1 number of the set to begin in, from 1
 --      2 lower bound in that set, as ZRANGE … BYLEX takes it
 --      3 lower bound in the sets after it

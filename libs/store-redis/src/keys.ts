@@ -12,6 +12,8 @@ export const MAX_SHARDS = 512;
  * so it is up to some 130,000 AoRs, and merely not so beyond.
  */
 export const DUE_SETS = 16;
+/** Index sets of a shard, for the same reason; nobody walks them all but a listing, so that they are packed up to a million AoRs. */
+export const INDEX_SETS = 128;
 /** Users are spread over hash tags of their own: they outlive locations and are never touched in one script with them. */
 export const USER_SHARDS = 16;
 
@@ -57,9 +59,11 @@ const WATCHERS = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:w:`);
 const DUE = table(MAX_SHARDS * DUE_SETS, (n) => {
   return `rc:{${String(Math.floor(n / DUE_SETS))}}:due:${(n % DUE_SETS).toString(16)}`;
 });
-const INDEX = table(MAX_SHARDS * DUE_SETS, (n) => {
-  return `rc:{${String(Math.floor(n / DUE_SETS))}}:aors:${(n % DUE_SETS).toString(16)}`;
-});
+/** Made when they are first asked for: with the most shards there are tens of thousands. */
+const INDEX: string[] = [];
+function indexKey(shard: number, set: number): string {
+  return (INDEX[shard * INDEX_SETS + set] ??= `rc:{${String(shard)}}:aors:${set.toString(16)}`);
+}
 const CHANGES = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:chg`);
 const DIRTY = table(MAX_SHARDS, (n) => `rc:{${String(n)}}:dirty`);
 
@@ -92,9 +96,10 @@ export const keys = {
   /** All due-sets of a shard. */
   dueSets: (shard: number): readonly string[] => DUE.slice(shard * DUE_SETS, (shard + 1) * DUE_SETS),
   /** zset: AoRs that have a record, as `indexMember` prints them; the one of the shard's index sets that the AoR is in. */
-  index: (shard: number, aor: Aor): string => INDEX[shard * DUE_SETS + dueSetOf(aor)] ?? '',
+  index: (shard: number, aor: Aor): string => indexKey(shard, (fnv1a(aor) >>> 8) % INDEX_SETS),
   /** All index sets of a shard. */
-  indexSets: (shard: number): readonly string[] => INDEX.slice(shard * DUE_SETS, (shard + 1) * DUE_SETS),
+  indexSets: (shard: number): readonly string[] =>
+    Array.from({ length: INDEX_SETS }, (_, set) => indexKey(shard, set)),
   /** stream: changes of bindings, for operators. */
   changes: (shard: number): string => CHANGES[shard] ?? '',
   /** stream: resources that have watchers and changed, for presence. */

@@ -13,12 +13,12 @@ import { listOf, numberOf, textOf } from './call.ts';
 import type { Reply } from './call.ts';
 import type { StoreClient } from './client.ts';
 import { readRecord } from './codec/record.ts';
-import { aorOfMember, DUE_SETS, keys, shardOf } from './keys.ts';
+import { aorOfMember, INDEX_SETS, keys, shardOf } from './keys.ts';
 import { currentLayout } from './layout.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
 import { defineScript } from './script.ts';
 
-const listScript = defineScript(new URL('../scripts/list-aors.lua', import.meta.url), DUE_SETS);
+const listScript = defineScript(new URL('../scripts/list-aors.lua', import.meta.url), INDEX_SETS);
 
 /** Index entries taken by one script, and records read by one MGET: either keeps Redis busy for well under a millisecond. */
 const MEMBERS_A_CALL = 500;
@@ -172,9 +172,9 @@ function printPlace({ shard, set, member }: Place): string {
 /** A cursor that is none, or of another layout, begins anew: an AoR is then listed twice, never missed. */
 function readPlace(cursor: string): Place {
   const [, generation, shard, set, member = ''] =
-    /^(\d{1,9})\.(\d{1,4})\.(\d{1,2})\.([^]*)$/.exec(cursor) ?? [];
+    /^(\d{1,9})\.(\d{1,4})\.(\d{1,3})\.([^]*)$/.exec(cursor) ?? [];
   const place = { shard: Number(shard ?? NaN), set: Number(set ?? NaN), member };
   const layout = currentLayout();
   if (Number(generation) !== layout.generation) return START;
-  return place.shard < layout.shards && place.set >= 1 && place.set <= DUE_SETS ? place : START;
+  return place.shard < layout.shards && place.set >= 1 && place.set <= INDEX_SETS ? place : START;
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { DIRTY_KEPT, DUE_SETS } from '../src/keys.ts';
+import { DIRTY_KEPT, DUE_SETS, INDEX_SETS } from '../src/keys.ts';
 
 const scripts = new URL('../scripts/', import.meta.url);
 const sources = new URL('../src/', import.meta.url);
@@ -32,11 +32,12 @@ describe.each(files(scripts, '.lua'))('%s', (name) => {
       : Math.max(...[...body.matchAll(/KEYS\[(\d+)\]/g)].map((match) => Number(match[1])));
     const base = (name.split('/').at(-1) ?? '').replace('.lua', '');
     const wrapped = new RegExp(
-      `(?:scripts/${base}\\.lua', import\\.meta\\.url\\), |script\\('${base}', )(\\d+|DUE_SETS)`,
+      `(?:scripts/${base}\\.lua', import\\.meta\\.url\\), |script\\('${base}', )(\\d+|DUE_SETS|INDEX_SETS)`,
     ).exec(typescript);
     // Presence and location each have a rearm: the folder tells them apart in the source.
     const own = name.includes('/') ? new RegExp(`script\\('${base}', (\\d+)`).exec(typescript) : wrapped;
-    expect(own?.[1] === 'DUE_SETS' ? DUE_SETS : Number(own?.[1])).toBe(used);
+    const named: Readonly<Record<string, number>> = { DUE_SETS, INDEX_SETS };
+    expect(named[own?.[1] ?? ''] ?? Number(own?.[1])).toBe(used);
   });
 });
 

@@ -16,8 +16,6 @@ const NOTHING_TO_SAY: ReadonlySet<StreamEnd> = new Set<StreamEnd>([
   'keep-alive missed',
   'not connected',
 ]);
-/** How much of the beginning of a message is kept, so that one with an endless head can be refused. */
-const HEAD_KEPT_BYTES = 4096;
 
 /**
  * SIP messages on a stream socket (RFC 3261 §18.3), with its bounds: message size, time to the first byte, time to
@@ -33,8 +31,8 @@ export class FramedSocket implements Channel, WheelUser {
   readonly #user: ChannelUser;
   #guard: WheelTimer | undefined;
   #ended = false;
-  /** How the unfinished message began. */
-  #begun = '';
+  /** A message has begun, and the guard waits for its end. */
+  #begun = false;
   /** When bytes last came, ms. */
   receivedAt: number;
 
@@ -124,27 +122,23 @@ export class FramedSocket implements Channel, WheelUser {
           this.#user.onPing();
           break;
         case 'problem':
-          this.#user.onFramingProblem(
-            event.problem,
-            this.#begun === '' ? chunk.slice(0, HEAD_KEPT_BYTES) : this.#begun,
-          );
+          this.#user.onFramingProblem(event.problem, event.raw);
           this.#end('framing');
       }
       if (!this.open) return;
     }
-    this.#watchUnfinished(chunk);
+    this.#watchUnfinished(chunk.length);
   }
 
   /** A message that has begun must end in time; one timer, from its first byte. */
-  #watchUnfinished(chunk: string): void {
+  #watchUnfinished(received: number): void {
     const { pending } = this.#framer;
-    const sameMessage = pending > chunk.length && this.#begun !== '';
+    const sameMessage = pending > received && this.#begun;
     if (sameMessage) return;
     if (this.#guard !== undefined) this.#wheel.stop(this.#guard);
     this.#guard = undefined;
-    this.#begun = '';
-    if (pending === 0) return;
-    this.#begun = chunk.slice(-pending).slice(0, HEAD_KEPT_BYTES);
+    this.#begun = pending > 0;
+    if (!this.#begun) return;
     this.#guard = this.#wheel.start(this.#limits.unfinishedMessageMs, this.#now(), this, 'unfinished');
   }
 

@@ -161,6 +161,13 @@ describe('E13 framing', () => {
     expect(phone.closed).toBe(false);
   });
 
+  it('SMUG what cannot be framed behind a request, in one segment, is not refused in its name', async () => {
+    phone.send(`${overTcp()}\x01\x02 no SIP at all\r\n\r\n`);
+    await until(() => phone.closed);
+    expect([count(phone.text, 'SIP/2.0 200'), count(phone.text, 'SIP/2.0 ')]).toEqual([1, 1]);
+    expect(bench.front.counters).toMatchObject({ malformedRefused: 0, malformedDropped: 1, closedFraming: 1 });
+  });
+
   it('a malformed message that can be framed is refused, and the connection goes on', async () => {
     phone.send(overTcp().replace('CSeq: 1 REGISTER', 'CSeq: 1 INVITE'));
     expect((await phone.response()).status).toBe(400);

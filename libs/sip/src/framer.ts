@@ -20,13 +20,16 @@ export type FramerEvent =
   | { readonly kind: 'keepalive' }
   /**
    * The stream can no longer be cut into messages: refuse `problem.request` if it is there, and close the stream.
-   * `raw` is the head, when there is a whole one. The framer yields nothing more.
+   * `raw` is the head when it is whole, the beginning of one that is too large, and nothing where no message has begun. The
+   * framer yields nothing more.
    */
-  | { readonly kind: 'problem'; readonly problem: ParseProblem; readonly raw?: string };
+  | { readonly kind: 'problem'; readonly problem: ParseProblem; readonly raw: string };
 
 const KEEPALIVE: FramerEvent = { kind: 'keepalive' };
 const NO_SIP = flaw('start-line', 0, 'no start line of SIP').error;
 const PING = '\r\n\r\n';
+/** Of a head that does not end, so much is told: enough to refuse it. */
+const BEGINNING = 4096;
 
 /** How far the end of the head has been seen: within a line, after its LF, after a CR behind that. */
 const WITHIN = 0;
@@ -77,7 +80,7 @@ export class StreamFramer {
       if (code !== CR && code !== LF) {
         this.pinged = 0;
         // a start line begins with a token: what TLS, STUN and the like send is refused at its first octet
-        if (!isIn(code, TOKEN)) return this.fail(NO_SIP, undefined, chunk, events);
+        if (!isIn(code, TOKEN)) return this.fail(NO_SIP, '', chunk, events);
         this.state = 'head';
         this.tail = WITHIN;
         return i;
@@ -98,20 +101,18 @@ export class StreamFramer {
     // an incomplete head needs at least one octet more
     if (end < 0 ? size >= this.limits.maxHeaderBytes : size > this.limits.maxHeaderBytes) {
       const { maxHeaderBytes } = this.limits;
-      return this.fail(
-        tooLarge('head-too-large', maxHeaderBytes, 'the head', maxHeaderBytes),
-        undefined,
-        chunk,
-        events,
-      );
+      // as many octets as are there however the stream was cut
+      const begun = this.take(chunk, at, chunk.length).slice(0, Math.min(BEGINNING, maxHeaderBytes));
+      const problem = tooLarge('head-too-large', maxHeaderBytes, 'the head', maxHeaderBytes);
+      return this.fail(problem, begun, chunk, events);
     }
     if (end < 0) return this.keep(chunk, at, chunk.length);
     const head = this.take(chunk, at, end);
     const length = contentLength(head);
-    if (typeof length !== 'number') return this.fail(length, head, chunk, events);
+    if (typeof length !== 'number') return this.refuse(length, head, chunk, events);
     if (length > this.limits.maxBodyBytes) {
       const problem = flaw('body-too-large', head.length, `a body of ${String(length)} octets`, 413).error;
-      return this.fail({ ...problem, header: 'content-length' }, head, chunk, events);
+      return this.refuse({ ...problem, header: 'content-length' }, head, chunk, events);
     }
     if (length <= chunk.length - end)
       return this.emit(
@@ -176,27 +177,26 @@ export class StreamFramer {
     return next;
   }
 
-  private fail(
-    problem: ParseProblem,
-    head: string | undefined,
-    chunk: string,
-    events: FramerEvent[],
-  ): number {
+  /** The end, at a message of which only `begun` is known. */
+  private fail(problem: ParseProblem, begun: string, chunk: string, events: FramerEvent[]): number {
     this.state = 'broken';
     this.parts = [];
     this.size = 0;
-    if (head === undefined) {
-      events.push({ kind: 'problem', problem });
-    } else {
-      const parsed = parseMessage(head);
-      const request = parsed.ok && parsed.value.kind === 'request' ? parsed.value : undefined;
-      // a head that is no SIP at all is the better reason
-      events.push({
-        kind: 'problem',
-        problem: parsed.ok ? { ...problem, request } : parsed.error,
-        raw: head,
-      });
-    }
+    events.push({ kind: 'problem', problem, raw: begun });
+    return chunk.length;
+  }
+
+  /** The end, at a message whose head is whole. */
+  private refuse(problem: ParseProblem, head: string, chunk: string, events: FramerEvent[]): number {
+    this.state = 'broken';
+    const parsed = parseMessage(head);
+    const request = parsed.ok && parsed.value.kind === 'request' ? parsed.value : undefined;
+    // a head that is no SIP at all is the better reason
+    events.push({
+      kind: 'problem',
+      problem: parsed.ok ? { ...problem, request } : parsed.error,
+      raw: head,
+    });
     return chunk.length;
   }
 }

@@ -165,7 +165,11 @@ describe('E13 framing', () => {
     phone.send(`${overTcp()}\x01\x02 no SIP at all\r\n\r\n`);
     await until(() => phone.closed);
     expect([count(phone.text, 'SIP/2.0 200'), count(phone.text, 'SIP/2.0 ')]).toEqual([1, 1]);
-    expect(bench.front.counters).toMatchObject({ malformedRefused: 0, malformedDropped: 1, closedFraming: 1 });
+    expect(bench.front.counters).toMatchObject({
+      malformedRefused: 0,
+      malformedDropped: 1,
+      closedFraming: 1,
+    });
   });
 
   it('a malformed message that can be framed is refused, and the connection goes on', async () => {

@@ -68,7 +68,7 @@ const AorView = Type.Object(
     unreadable: Type.Optional(
       Type.Literal(true, {
         description:
-          'The store holds something that is no record of a known format; docs/store.md, "Repair"',
+          'The store holds something that is no record of a known format; docs/durability.md, "Repair"',
       }),
     ),
   },

@@ -16,10 +16,16 @@ interface Line {
  * Whether what happened is what the model does in some serial order: that of the commits, which their versions tell. The problems
  * found, each in a line.
  */
-export function checkHistory(history: History, policy: ModelPolicy, aors: readonly Aor[]): string[] {
+export function checkHistory(
+  history: History,
+  policy: ModelPolicy,
+  aors: readonly Aor[],
+  beginnings: Beginnings = 'by version',
+): string[] {
   const problems: string[] = [];
   for (const aor of aors) {
-    const line = replay(inOrder(history.commits.filter((one) => one.aor === aor)), history, policy, problems);
+    const commits = history.commits.filter((one) => one.aor === aor);
+    const line = replay(inOrder(commits, beginnings), history, policy, problems);
     for (const exchange of history.exchanges.filter((one) => one.aor === aor)) {
       if (!line.commits.some((commit) => commit.exchange === exchange.id))
         checkUnwritten(exchange, line, history, policy, problems);
@@ -29,14 +35,28 @@ export function checkHistory(history: History, policy: ModelPolicy, aors: readon
 }
 
 /** The state of an AoR at the end, as the model has it. */
-export function finalState(history: History, policy: ModelPolicy, aor: Aor): Bindings {
-  const line = replay(inOrder(history.commits.filter((one) => one.aor === aor)), history, policy, []);
+export function finalState(
+  history: History,
+  policy: ModelPolicy,
+  aor: Aor,
+  beginnings: Beginnings = 'by version',
+): Bindings {
+  const commits = history.commits.filter((one) => one.aor === aor);
+  const line = replay(inOrder(commits, beginnings), history, policy, []);
   return alive(line.states.at(-1) ?? [], history.times.at(-1) ?? 0);
 }
 
-/** Each commit names the version that it follows; what begins anew has a higher version than all before. */
-function inOrder(commits: readonly LoggedCommit[]): LoggedCommit[] {
-  const fresh = commits.filter(({ before }) => before === 0).sort((a, b) => a.version - b.version);
+/**
+ * In which order records of one AoR began. In memory by their versions. On Redis a version begins as the milliseconds that one registrar
+ * takes for the store's, so that two within some milliseconds may stand the other way round; there it is the order in which the
+ * commits were learned: who makes a record anew has seen the end of the one before, a round trip after its beginning.
+ */
+export type Beginnings = 'by version' | 'as learned';
+
+/** Each commit names the version that it follows. */
+function inOrder(commits: readonly LoggedCommit[], beginnings: Beginnings): LoggedCommit[] {
+  const fresh = commits.filter(({ before }) => before === 0);
+  if (beginnings === 'by version') fresh.sort((a, b) => a.version - b.version);
   const next = new Map(commits.filter(({ before }) => before !== 0).map((one) => [one.before, one]));
   const ordered: LoggedCommit[] = [];
   for (const first of fresh) {

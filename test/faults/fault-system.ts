@@ -129,7 +129,7 @@ export class FaultSystem {
 
   /** Users and domain as at the start, where they have been lost. */
   async restoreUsers(): Promise<void> {
-    await createUsers(this.store, this.accounts);
+    await createUsers(this.store, [...numberedAccounts(this.accounts.length + PROBES)]);
   }
 
   async stop(): Promise<void> {

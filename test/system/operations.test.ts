@@ -21,7 +21,7 @@ import { ok, TRANSPORTS } from './support.ts';
 interface Ready {
   readonly ready: boolean;
   readonly sip: readonly {
-    readonly transport: 'udp' | 'tcp';
+    readonly transport: 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
     readonly host: string;
     readonly port: number;
   }[];

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PresenceRun } from './harness/presence-run.ts';
+import { PresenceRun, until } from './harness/presence-run.ts';
 import type { RunSize } from './harness/presence-run.ts';
 
 /*
@@ -25,6 +25,7 @@ describe('one resource, many watchers', () => {
     const size = { replicas: 2, resources: 1, watchers: 600 };
     const mine = await start(size);
     await mine.subscribe(size.watchers);
+    await until('the first NOTIFYs', () => mine.watchers.notifies >= size.watchers, PATIENCE_MS);
     const before = mine.watchers.notifies;
     for (let n = 0; n < 5; n += 1) {
       expect(await mine.change(n)).toBe(true);

@@ -14,7 +14,7 @@ const AROUND_MS = 180_000;
 
 test.each(TOPOLOGIES.filter((kind) => WANTED.includes(kind)))(
   'F10 F01 F02 K01 K05 K08 K26 O07 nothing acknowledged is lost while everything breaks in turn (%s)',
-  { timeout: SECONDS * 1000 + AROUND_MS, retry: 0 },
+  { timeout: SECONDS * 1000 + AROUND_MS },
   async (topology) => {
     const say = (line: string): void => void stderr.write(`${line}\n`);
     const report = await runChaos({

@@ -43,6 +43,7 @@ import type { RegisterListener } from './register-listeners.ts';
 import { REFUSALS } from './refusals.ts';
 import { Replies } from './reply.ts';
 import { Router } from './routing.ts';
+import { SubscribeOrder } from './subscribe-order.ts';
 import { Networks, TrustedPeers } from './trusted-peers.ts';
 import type { Network } from './trusted-peers.ts';
 import { USER_CACHE_DEFAULTS, UserCache } from './user-cache.ts';
@@ -238,11 +239,22 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     replies,
     listeners,
   );
-  const events = new EventForwarder(domains, own, authenticator, names, presence, replies);
+  const order = new SubscribeOrder(timers);
+  const events = new EventForwarder(domains, own, authenticator, names, presence, replies, order);
   const admission = new Admission(ports.load, random);
   return {
     onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters, admission),
-    onInnerRequest: new OnInnerRequest(router, names, egress, outside, timers, counters, observers, busy),
+    onInnerRequest: new OnInnerRequest(
+      router,
+      names,
+      egress,
+      outside,
+      timers,
+      counters,
+      observers,
+      busy,
+      order,
+    ),
     counters,
     refusing: () => (replies.refusing === undefined ? undefined : REFUSALS[replies.refusing]),
     domains,

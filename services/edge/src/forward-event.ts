@@ -7,6 +7,7 @@ import type { FlowNames } from './flow-names.ts';
 import type { InnerForwarder } from './forward.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Replies } from './reply.ts';
+import type { SubscribeOrder } from './subscribe-order.ts';
 
 /**
  * SUBSCRIBE (RFC 6665) and PUBLISH (RFC 3903): the edge proves who asks, puts itself on the route of the dialog with the flow's
@@ -22,12 +23,16 @@ export class EventForwarder {
     private readonly names: FlowNames,
     private readonly presence: InnerForwarder,
     private readonly replies: Replies,
+    private readonly order: SubscribeOrder,
   ) {
     this.#proved = (transaction, { identity }) => {
       const { request, flow } = transaction;
-      const recordRoute =
-        request.method === 'SUBSCRIBE' ? this.names.recordRoute(flow, request.requestUri) : '';
-      this.presence.forward(transaction, { key: request.requestUri, lines: recordRoute + identity });
+      const subscribes = request.method === 'SUBSCRIBE';
+      const recordRoute = subscribes ? this.names.recordRoute(flow, request.requestUri) : '';
+      const hop = { key: request.requestUri, lines: recordRoute + identity };
+      const callId = subscribes ? request.header('call-id') : undefined;
+      const ended = callId === undefined ? undefined : this.order.begin(callId);
+      this.presence.forward(transaction, { ...hop, ended });
     };
   }
 

@@ -17,6 +17,8 @@ export interface InnerHop {
   readonly contacts?: string;
   /** Told of the answer after it has gone to the client; `below` is the answer without our Via. */
   readonly settled?: (status: number, below: string) => void;
+  /** Told when the client has its answer, whoever gave it. */
+  readonly ended?: (() => void) | undefined;
 }
 
 const NEVER = (): boolean => false;
@@ -61,6 +63,7 @@ export class InnerForwarder {
       this.#settle(transaction, outcome, probed);
       if (hop.settled !== undefined && outcome.kind === 'response')
         hop.settled(outcome.status, outcome.below);
+      hop.ended?.();
     });
   }
 

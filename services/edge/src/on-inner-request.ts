@@ -13,6 +13,7 @@ import type { OutsideTargets } from './proxy/outside.ts';
 import { ResponseContext } from './proxy/response-context.ts';
 import type { Target } from './proxy/response-context.ts';
 import type { Upstream } from './proxy/upstream.ts';
+import type { SubscribeOrder } from './subscribe-order.ts';
 import type { RefusalName } from './refusals.ts';
 import { REFUSALS } from './refusals.ts';
 import type { Router, Routing } from './routing.ts';
@@ -69,6 +70,7 @@ export class OnInnerRequest {
     private readonly counters: EdgeCounters,
     private readonly observers: readonly UpstreamObserver[],
     private readonly busy: BusyFlows,
+    private readonly order: SubscribeOrder,
   ) {}
 
   handle(request: SipRequest, reply: (message: string) => void): void {
@@ -95,10 +97,13 @@ export class OnInnerRequest {
       return;
     }
     if (request.method === 'INVITE') this.#remember(ownCopy(branch), upstream);
-    this.#deliver(
-      this.observers.reduce<Upstream>((inner, observer) => observer.inDialog(inner), upstream),
-      target,
-    );
+    const observed = this.observers.reduce<Upstream>((inner, one) => one.inDialog(inner), upstream);
+    const callId = request.method === 'NOTIFY' ? request.header('call-id') : undefined;
+    if (callId === undefined) this.#deliver(observed, target);
+    else
+      this.order.after(callId, () => {
+        this.#deliver(observed, target);
+      });
   }
 
   #remember(branch: string, upstream: InnerUpstream): void {

@@ -144,6 +144,46 @@ describe('requests from inside', () => {
     expect(replies[0]?.headers('via')).toEqual([expect.stringContaining('10.9.9.3:5080') as string]);
   });
 
+  it('S02 a NOTIFY that overtakes the answer to its SUBSCRIBE waits for it; others do not', async () => {
+    const edge = await withAlice();
+    const callId = 'dialog@test';
+    const notify = (change: Draft = {}): unknown =>
+      edge.inner(fromInside('NOTIFY', `Route: ${uriOf(CALLER)}\r\n`, change));
+    const subscribe = await ask(edge, {
+      ...{ method: 'SUBSCRIBE', uri: BOB, to: `<${BOB}>`, callId },
+      headers: 'Event: presence\r\n',
+    });
+    notify({ callId, branch: 'z9hG4bKearly' });
+    expect(edge.front.sent).toHaveLength(0);
+    notify({ branch: 'z9hG4bKother' });
+    expect(edge.front.sent).toHaveLength(1);
+    edge.presence.answer(200, 'Expires: 3600\r\n');
+    expect(subscribe.answer.status).toBe(200);
+    expect(edge.front.sent).toHaveLength(2);
+    expect(edge.front.last.request.callId()).toMatchObject({ ok: true, value: callId });
+    notify({ callId, branch: 'z9hG4bKlater' });
+    expect(edge.front.sent).toHaveLength(3);
+  });
+
+  it('S02 a NOTIFY does not wait for an answer that does not come', async () => {
+    const edge = await withAlice();
+    const callId = 'dialog@test';
+    await ask(edge, {
+      method: 'SUBSCRIBE',
+      uri: BOB,
+      to: `<${BOB}>`,
+      callId,
+      headers: 'Event: presence\r\n',
+    });
+    edge.inner(fromInside('NOTIFY', `Route: ${uriOf(CALLER)}\r\n`, { callId }));
+    edge.hand.turn(499);
+    expect(edge.front.sent).toHaveLength(0);
+    edge.hand.turn(1);
+    expect(edge.front.sent).toHaveLength(1);
+    edge.presence.answer(200);
+    expect(edge.front.sent).toHaveLength(1);
+  });
+
   it('E06 a flow that is gone, another edge or a forged token is 430', async () => {
     const edge = await withAlice();
     const forged = new FlowTokens('another secret').sign({

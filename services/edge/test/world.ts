@@ -418,6 +418,7 @@ export interface Draft {
   readonly via?: string;
   readonly maxForwards?: number;
   readonly contact?: string;
+  readonly callId?: string;
   /** Whole lines. */
   readonly headers?: string;
 }
@@ -431,7 +432,7 @@ export function draft(change: Draft = {}): string {
   return (
     `${method} ${change.uri ?? 'sip:example.test'} SIP/2.0\r\nVia: ${via}\r\nMax-Forwards: ${String(change.maxForwards ?? 70)}\r\n` +
     `From: ${change.from ?? '<sip:alice@example.test>'};tag=f1\r\nTo: ${change.to ?? '<sip:alice@example.test>'}\r\n` +
-    `Call-ID: c${String(serial)}@test\r\nCSeq: 1 ${method}\r\nContact: ${change.contact ?? '<sip:alice@192.0.2.99:5062>'}\r\n${change.headers ?? ''}Content-Length: 0\r\n\r\n`
+    `Call-ID: ${change.callId ?? `c${String(serial)}@test`}\r\nCSeq: 1 ${method}\r\nContact: ${change.contact ?? '<sip:alice@192.0.2.99:5062>'}\r\n${change.headers ?? ''}Content-Length: 0\r\n\r\n`
   );
 }
 

@@ -95,7 +95,7 @@ async function kill(run: PresenceRun): Promise<void> {
 async function killRedis(run: PresenceRun): Promise<void> {
   await run.redis.kill();
   await sleep(200);
-  run.redis.run();
+  await run.redis.begin();
 }
 
 async function rolling(run: PresenceRun): Promise<void> {

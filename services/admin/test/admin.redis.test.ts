@@ -1,49 +1,27 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { epochMs } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { createLogger, noTracing } from '@rollcall/telemetry';
+import { OwnRedis } from '@rollcall/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { compose } from '../src/compose.ts';
 import type { Admin } from '../src/compose.ts';
 import { binding } from './harness.ts';
 
-const REDIS_PORT = 16_471;
-const URL_OF_REDIS = `redis://127.0.0.1:${String(REDIS_PORT)}`;
 const ROOT = 'root-token-of-the-tests';
 const AOR = 'sip:alice@example.test' as Aor;
 
-const folder = mkdtempSync(join(tmpdir(), 'rollcall-admin-'));
 const lines: Record<string, unknown>[] = [];
-let redis: ChildProcess | undefined;
+let redis: OwnRedis;
 let admin: Admin;
 let base = '';
 let ops = '';
 let store: Store;
 
 async function startRedis(): Promise<void> {
-  redis = spawn(
-    'redis-server',
-    ['--port', String(REDIS_PORT), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
-    {
-      stdio: 'ignore',
-    },
-  );
+  await redis.begin();
   await vi.waitUntil(async () => (await ready()) === 200, { timeout: 15_000, interval: 50 });
-}
-
-async function stopRedis(): Promise<void> {
-  const dying = redis;
-  redis = undefined;
-  if (dying === undefined || dying.exitCode !== null) return;
-  const ended = new Promise((resolve) => dying.once('exit', resolve));
-  dying.kill('SIGKILL');
-  await ended;
 }
 
 const ready = async (): Promise<number> => (await fetch(`${ops}/readyz`)).status;
@@ -61,6 +39,7 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
 }
 
 beforeAll(async () => {
+  redis = await OwnRedis.make({ appendOnly: false });
   const log = createLogger({
     service: 'rollcall-admin',
     level: 'info',
@@ -68,7 +47,7 @@ beforeAll(async () => {
   });
   const local = { adminHost: '127.0.0.1', adminPort: 0, httpHost: '127.0.0.1', httpPort: 0 };
   const where = {
-    redisUrl: URL_OF_REDIS,
+    redisUrl: redis.url,
     redisSentinels: undefined,
     redisCluster: undefined,
     durability: 'none' as const,
@@ -88,13 +67,12 @@ beforeAll(async () => {
   const ports = await admin.start();
   base = `http://127.0.0.1:${String(ports.admin)}`;
   ops = `http://127.0.0.1:${String(ports.http)}`;
-  store = await connectStore({ url: URL_OF_REDIS });
+  store = await connectStore({ url: redis.url });
 });
 afterAll(async () => {
   await store.close();
   await admin.stop();
-  await stopRedis();
-  rmSync(folder, { recursive: true, force: true });
+  await redis.remove();
 });
 
 describe('admin on a real Redis', () => {
@@ -199,7 +177,7 @@ describe('admin on a real Redis', () => {
   });
 
   it('O03 Redis goes and comes back: one line each, 503 meanwhile, no crash', async () => {
-    await stopRedis();
+    await redis.kill();
     await vi.waitUntil(async () => (await ready()) === 503, { timeout: 10_000, interval: 50 });
     expect((await call('GET', '/v1/domains')).status).toBe(503);
     expect((await fetch(`${ops}/healthz`)).status).toBe(200);

@@ -6,7 +6,8 @@ import type { SipRequest } from '@rollcall/sip';
 import { createInnerServer } from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
 import { openStore } from '@rollcall/store-redis';
-import { EdgeProcess, eventually, freePort, OwnRedis, TcpPhone, UdpPhone } from './harness/processes.ts';
+import { freePort, OwnRedis } from '@rollcall/testkit';
+import { EdgeProcess, eventually, TcpPhone, UdpPhone } from './harness/processes.ts';
 import { authorization, draft, nonceOf } from './world.ts';
 
 /** One edge as a process over a real Redis and real sockets; the registrar is the test. */
@@ -54,7 +55,7 @@ const fetchText = async (path: string): Promise<{ status: number; text: string }
 };
 
 beforeAll(async () => {
-  redis = await OwnRedis.prepare();
+  redis = await OwnRedis.make({ appendOnly: true });
   registrar = await createInnerServer({
     host: '127.0.0.1',
     port: 0,
@@ -95,7 +96,7 @@ describe('a Redis that is missing, then there', () => {
   });
 
   test('B21 O03 when it comes the edge is ready without a restart', async () => {
-    await redis.start();
+    await redis.begin();
     await addAlice();
     await eventually('the edge is ready', async () => (await fetchText('/readyz')).status === 200);
     expect((await udp.ask(draft())).status).toBe(401);
@@ -180,12 +181,12 @@ describe('over TCP', () => {
 
 describe('a Redis that goes away and comes back', () => {
   test('B21 known users are served on, unknown ones get 503; one line each; no restart', async () => {
-    await redis.stop();
+    await redis.kill();
     await eventually('the edge is not ready', async () => (await fetchText('/readyz')).status === 503);
     const nonce = nonceOf(await udp.ask(draft()));
     const stranger = await udp.ask(draft({ headers: authorization({ nonce, username: 'bob' }) }));
     expect([stranger.status, stranger.has('retry-after')]).toEqual([503, true]);
-    await redis.start();
+    await redis.begin();
     await eventually('the edge is ready again', async () => (await fetchText('/readyz')).status === 200);
     const again = await udp.ask(
       draft({ headers: authorization({ nonce: nonceOf(await udp.ask(draft())) }) }),

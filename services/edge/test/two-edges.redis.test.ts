@@ -8,7 +8,8 @@ import { createInnerServer } from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
 import { openStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { EdgeProcess, eventually, OwnRedis, UdpPhone } from './harness/processes.ts';
+import { OwnRedis } from '@rollcall/testkit';
+import { EdgeProcess, eventually, UdpPhone } from './harness/processes.ts';
 import { authorization, draft, nonceOf } from './world.ts';
 
 /** Two edges as processes over one Redis; the registrar is the test and stores what it is sent. */
@@ -83,8 +84,8 @@ function inDialog(method: string, ok: SipResponse): string {
 }
 
 beforeAll(async () => {
-  redis = await OwnRedis.prepare();
-  await redis.start();
+  redis = await OwnRedis.make({ appendOnly: true });
+  await redis.begin();
   store = openStore({ url: redis.url });
   await eventually('the store is there', () => store.ready());
   await store.users.domains.put({ name: 'example.test' });

@@ -80,7 +80,7 @@ describe('faults under change load', () => {
     await sleep(500);
     await mine.redis.kill();
     await sleep(300);
-    mine.redis.run();
+    await mine.redis.begin();
     await sleep(1_500);
     ends = true;
     await load;

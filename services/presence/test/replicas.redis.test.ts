@@ -4,8 +4,9 @@ import { epochMs } from '@rollcall/kernel';
 import type { Aor, Binding, BindingId, ChangeKind } from '@rollcall/location';
 import { openStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
+import { OwnRedis } from '@rollcall/testkit';
 import { FakeEdge } from './harness/fake-edge.ts';
-import { OwnRedis, Replica } from './harness/processes.ts';
+import { Replica } from './harness/processes.ts';
 import { tagOf } from './harness/world.ts';
 
 /** Replicas of presence as processes, over a real Redis and real sockets; the edge is the test. */
@@ -62,7 +63,8 @@ const cseqs = (callId: string): number[] =>
   });
 
 beforeAll(async () => {
-  redis = await OwnRedis.start();
+  redis = await OwnRedis.make({ appendOnly: false });
+  await redis.begin();
   store = openStore({ url: redis.url });
   await eventually('Redis is up', () => store.ready());
   edge = new FakeEdge();
@@ -76,7 +78,7 @@ afterAll(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()));
   await edge.stop();
   await store.close();
-  await redis.stop();
+  await redis.remove();
 });
 
 describe('presence over Redis', () => {
@@ -224,8 +226,7 @@ describe('presence over Redis', () => {
 
 describe('presence without Redis', () => {
   test('missing at start and gone later: one line each, 503 with Retry-After, ready again by itself', async () => {
-    const own = await OwnRedis.start();
-    await own.kill();
+    const own = await OwnRedis.make({ appendOnly: false });
     const replica = await Replica.start({ ROLLCALL_REDIS_URL: own.url });
     try {
       const warnings = (): string[] =>
@@ -234,13 +235,13 @@ describe('presence without Redis', () => {
       expect([await replica.status('/healthz'), await replica.status('/readyz')]).toEqual([200, 503]);
       const refused = await edge.subscribe(replica.inner, { user: 'ann', callId: 'away', cseq: 1 });
       expect([refused.status, Number(refused.header('retry-after')) > 0]).toEqual([503, true]);
-      own.run();
+      await own.begin();
       await eventually('ready', async () => (await replica.status('/readyz')) === 200);
       expect(warnings().at(-1)).toBe('the store is back');
       expect(warnings()).toHaveLength(2);
     } finally {
       await replica.stop();
-      await own.stop();
+      await own.remove();
     }
   });
 

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { freePort, InnerPeer, OwnRedis, until } from './harness.ts';
+import { freePort, OwnRedis } from '@rollcall/testkit';
+import { InnerPeer, until } from './harness.ts';
 import { aorOf, register } from './support.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -71,7 +72,7 @@ describe('three registrars on one Redis', () => {
   let peers: InnerPeer[];
 
   beforeAll(async () => {
-    redis = await OwnRedis.make();
+    redis = await OwnRedis.make({ appendOnly: true });
     await redis.begin();
     store = await connectStore({ url: redis.url });
     await store.users.domains.put({ name: 'example.test' });
@@ -210,7 +211,7 @@ describe('three registrars on one Redis', () => {
     const registered = await peers[1]!.send(register({ user: 'dora', callId: 'dora', lines: [CONTACT] }));
     expect(registered.status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 1200)); // appendfsync everysec
-    await redis.end();
+    await redis.kill();
     const refused = await until('a refusal', async () => {
       const answer = await peers[1]!.send(
         register({ user: 'dora', callId: `d${Date.now().toString()}`, lines: [CONTACT] }),

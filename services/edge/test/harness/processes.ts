@@ -2,11 +2,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { respond } from '@rollcall/sip';
@@ -14,18 +11,8 @@ import type { SipRequest, SipResponse } from '@rollcall/sip';
 import { request, response } from '../world.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const REDIS = process.env['ROLLCALL_REDIS_SERVER'] ?? 'redis-server';
 const PATIENCE_MS = 30_000;
 const POLL_MS = 20;
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 export async function eventually(
   what: string,
@@ -45,63 +32,6 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill(signal);
   await ended;
-}
-
-/** A Redis that is started, stopped and paused. */
-export class OwnRedis {
-  #child: ChildProcess | undefined;
-
-  private constructor(
-    readonly port: number,
-    private readonly folder: string,
-  ) {}
-
-  static async prepare(): Promise<OwnRedis> {
-    return new OwnRedis(await freePort(), await mkdtemp(join(tmpdir(), 'rollcall-edge-')));
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${String(this.port)}`;
-  }
-
-  async start(): Promise<void> {
-    const args = [
-      '--port',
-      String(this.port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      this.folder,
-      '--save',
-      '',
-      '--appendonly',
-      'yes',
-    ];
-    this.#child = spawn(REDIS, args, { stdio: 'ignore' });
-    await eventually('Redis listens', () => listens(this.port));
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child !== undefined) await end(this.#child, 'SIGTERM');
-  }
-
-  async remove(): Promise<void> {
-    await this.stop();
-    await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => {
-      resolve(false);
-    });
-  });
 }
 
 /** An edge as a process. */

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Aor } from '@rollcall/location';
 import { openStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { OwnRedis, Replica } from './processes.ts';
+import { OwnRedis } from '@rollcall/testkit';
+import { Replica } from './processes.ts';
 import { Watchers } from './watchers.ts';
 
 /** What a run has seen, for a test to compare or a command to print. */
@@ -45,7 +46,8 @@ export class PresenceRun {
   ) {}
 
   static async start(size: RunSize, appendOnly = false): Promise<PresenceRun> {
-    const redis = await OwnRedis.start(appendOnly);
+    const redis = await OwnRedis.make({ appendOnly });
+    await redis.begin();
     const store = openStore({ url: redis.url });
     const run = new PresenceRun(redis, store, size);
     await until('Redis is up', () => store.ready(), 10_000);
@@ -74,7 +76,7 @@ export class PresenceRun {
     await Promise.all(this.replicas.map((replica) => replica.stop()));
     await this.watchers.stop();
     await this.store.close();
-    await this.redis.stop();
+    await this.redis.remove();
   }
 
   /** Subscribes `count` more, spread over resources and replicas. */

@@ -1,65 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PATIENCE_MS = 20_000;
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** A Redis of the test's own; with `appendOnly` it keeps what it was told over a kill, without it nothing. */
-export class OwnRedis {
-  #child: ChildProcess | undefined;
-
-  private constructor(
-    readonly port: number,
-    private readonly directory: string,
-    private readonly appendOnly: boolean,
-  ) {}
-
-  static async start(appendOnly = false): Promise<OwnRedis> {
-    const directory = await mkdtemp(join(tmpdir(), 'rollcall-presence-'));
-    const redis = new OwnRedis(await freePort(), directory, appendOnly);
-    redis.run();
-    return redis;
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
-  }
-
-  run(): void {
-    const binary = process.env['ROLLCALL_REDIS_SERVER'] ?? 'redis-server';
-    const kept = ['--appendonly', this.appendOnly ? 'yes' : 'no', '--appendfsync', 'everysec'];
-    this.#child = spawn(
-      binary,
-      ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '', ...kept],
-      {
-        stdio: 'ignore',
-      },
-    );
-  }
-
-  async kill(): Promise<void> {
-    await ended(this.#child, 'SIGKILL');
-  }
-
-  async stop(): Promise<void> {
-    await this.kill();
-    await rm(this.directory, { recursive: true, force: true });
-  }
-}
 
 interface LogLine {
   readonly level?: string;

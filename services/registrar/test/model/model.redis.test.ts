@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { OwnRedis, until } from '../harness.ts';
+import { OwnRedis } from '@rollcall/testkit';
+import { until } from '../harness.ts';
 import { checkHistory, finalState } from './check.ts';
 import { plans, REPLICAS } from './plan.ts';
 import { ModelSystem } from './system.ts';
@@ -19,7 +20,7 @@ const PATIENCE_MS = 10_000 + RUNS * 1_000;
 let redis: OwnRedis;
 const stores: Store[] = [];
 beforeAll(async () => {
-  redis = await OwnRedis.make();
+  redis = await OwnRedis.make({ appendOnly: true });
   await redis.begin();
   for (let n = 0; n < REPLICAS; n++) {
     // The model knows no store that is slow: on a machine with other work the store may be.

@@ -56,8 +56,17 @@ export interface LocationSnapshot {
 }
 
 /** RFC 3680 §3.6 names for what may happen to a binding. */
-export type ChangeKind =
-  'registered' | 'refreshed' | 'shortened' | 'expired' | 'unregistered' | 'deactivated' | 'rejected';
+export const CHANGE_KINDS = [
+  'registered',
+  'refreshed',
+  'shortened',
+  'expired',
+  'unregistered',
+  'deactivated',
+  'rejected',
+] as const;
+
+export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 export interface BindingChange {
   readonly kind: ChangeKind;

@@ -2,6 +2,7 @@ export { addressBytes } from './address.ts';
 export { AorMatch } from './aor-match.ts';
 export type { DomainAliases } from './aor-match.ts';
 export { callHash } from './call-id.ts';
+export type { EdgeStatus } from './edge-status.ts';
 export { destinationOf, sourceOf } from './entry.ts';
 export type { Hop, Rule, TraceEntry } from './entry.ts';
 export { encodeHep3, HEP_MAX_PAYLOAD } from './hep.ts';

@@ -1,12 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startOpsServer, internalToken } from '@rollcall/http';
 import type { EdgeLease } from '@rollcall/location';
-import type { TraceEntry } from '@rollcall/trace';
+import type { EdgeStatus, TraceEntry } from '@rollcall/trace';
 import { createEdgeClient } from '../src/trace/edge-client.ts';
 import type { EdgeClient } from '../src/trace/edge-client.ts';
 import { History } from '../src/trace/history.ts';
 import { LiveEdges } from '../src/trace/live-edges.ts';
-import type { EdgeStatusView } from '../src/trace/schemas.ts';
 import type { Harness } from './harness.ts';
 import { harness } from './harness.ts';
 
@@ -28,7 +27,7 @@ const entry = (edge: string, at: number, octets = REGISTER): TraceEntry => ({
   remote: { address: '192.0.2.1', port: 5071 },
 });
 
-const status = (fields: Partial<EdgeStatusView> = {}): EdgeStatusView => ({
+const status = (fields: Partial<EdgeStatus> = {}): EdgeStatus => ({
   ...{
     id: 'e1',
     epoch: 7,

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram';
 import type { Aor } from '@rollcall/location';
+import type { EdgeStatus } from '@rollcall/trace';
 import { afterEach, describe, expect, it } from 'vitest';
 import { EdgeTrace } from '../src/trace/edge-trace.ts';
 import type { EdgeTraceOptions } from '../src/trace/edge-trace.ts';
 import { HepSender } from '../src/trace/hep-sender.ts';
 import { internalRoutes } from '../src/trace/internal-routes.ts';
-import type { EdgeStatus } from '../src/trace/status.ts';
 
 const ALICE = 'sip:alice@example.test' as Aor;
 const FLOW = {

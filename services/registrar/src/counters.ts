@@ -1,3 +1,4 @@
+import { CHANGE_KINDS } from '@rollcall/location';
 import type { BindingChange, ChangeKind } from '@rollcall/location';
 import { REGISTER_REFUSALS } from '@rollcall/registration';
 import type { RefusalLabel } from '@rollcall/registration';
@@ -19,15 +20,6 @@ export interface RegistrarCounters {
 }
 
 const GOOD_OUTCOMES = ['committed', 'query', 'repeated', 'nothing-to-remove'] as const;
-const CHANGE_KINDS: readonly ChangeKind[] = [
-  'registered',
-  'refreshed',
-  'shortened',
-  'expired',
-  'unregistered',
-  'deactivated',
-  'rejected',
-];
 
 const zeros = (labels: readonly string[]): Record<string, number> =>
   Object.fromEntries(labels.map((label) => [label, 0]));

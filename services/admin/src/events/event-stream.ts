@@ -2,16 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { LocationEvent } from '@rollcall/location';
 import { SECURITY_HEADERS } from '@rollcall/http';
 import { isoTime, shown } from '../text.ts';
-
-/** One event of `GET /v1/events` as its `data` line carries it. */
-export interface EventData {
-  readonly at: string;
-  readonly kind: string;
-  readonly aor: string;
-  readonly binding: string;
-  readonly contact: string;
-  readonly actor?: string;
-}
+import type { EventData } from './event-schema.ts';
 
 export function eventData(event: LocationEvent): EventData {
   return {

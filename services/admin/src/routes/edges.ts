@@ -2,11 +2,12 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
+import type { EdgeStatus } from '@rollcall/trace';
 import { secured } from '../auth/access.ts';
 import type { AdminContext } from '../context.ts';
 import type { EdgeAnswer } from '../trace/live-edges.ts';
 import { EdgeHealthSchema } from '../trace/schemas.ts';
-import type { EdgeStatusView } from '../trace/schemas.ts';
+import type { EdgeHealth } from '../trace/schemas.ts';
 
 const Place = Type.Object({ address: Type.String(), port: Type.Integer() });
 const FlowView = Type.Object(
@@ -18,11 +19,11 @@ const MAX_FLOWS = 1_000;
 const DEFAULT_FLOWS = 200;
 
 /** An edge with what it says of itself, or why it says nothing. */
-export function healthOf(answer: EdgeAnswer<EdgeStatusView>): Static<typeof EdgeHealthSchema> {
+export function healthOf(answer: EdgeAnswer<EdgeStatus>): EdgeHealth {
   const { id, inner } = answer.lease;
-  return answer.ok
-    ? { id, inner, reachable: true, status: answer.value }
-    : { id, inner, reachable: false, reason: answer.reason };
+  if (!answer.ok) return { id, inner, reachable: false, reason: answer.reason };
+  const { listeners, ...status } = answer.value;
+  return { id, inner, reachable: true, status: { ...status, listeners: [...listeners] } };
 }
 
 /** One edge: how it is, and its stream flows. */

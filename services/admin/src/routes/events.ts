@@ -5,27 +5,19 @@ import type { Static } from 'typebox';
 import { describeProblem } from '@rollcall/http';
 import type { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Aor, ChangeKind, DeliverChanges, LocationEvent } from '@rollcall/location';
-import { aorDomain } from '@rollcall/location';
+import type { Aor, DeliverChanges, LocationEvent } from '@rollcall/location';
+import { aorDomain, CHANGE_KINDS } from '@rollcall/location';
 import { identityOf, secured } from '../auth/access.ts';
 import type { Identity } from '../auth/identity.ts';
 import { mustSee, sees } from '../auth/identity.ts';
 import type { AdminContext } from '../context.ts';
 import { visibleAor } from '../context.ts';
+import { EventSchema } from '../events/event-schema.ts';
 import { EventStream } from '../events/event-stream.ts';
 import { problemOf } from '../problems.ts';
 import { AorText, DomainName } from '../schemas.ts';
 
-const KINDS: readonly ChangeKind[] = [
-  'registered',
-  'refreshed',
-  'shortened',
-  'expired',
-  'unregistered',
-  'deactivated',
-  'rejected',
-];
-const ONE_KIND = `(?:${KINDS.join('|')})`;
+const ONE_KIND = `(?:${CHANGE_KINDS.join('|')})`;
 
 const EventQuery = Type.Object(
   {
@@ -34,7 +26,7 @@ const EventQuery = Type.Object(
     kind: Type.Optional(
       Type.String({
         pattern: `^${ONE_KIND}(?:,${ONE_KIND})*$`,
-        description: `Only these kinds, separated by commas: ${KINDS.join(', ')}`,
+        description: `Only these kinds, separated by commas: ${CHANGE_KINDS.join(', ')}`,
       }),
     ),
   },
@@ -169,19 +161,7 @@ export function eventRoutes(app: ApiApp, context: AdminContext): void {
         200: {
           description: 'The stream',
           content: {
-            'text/event-stream': {
-              schema: Type.Object(
-                {
-                  at: Type.String(),
-                  kind: Type.Union(KINDS.map((kind) => Type.Literal(kind))),
-                  aor: Type.String(),
-                  binding: Type.String({ description: 'Id of the binding' }),
-                  contact: Type.String(),
-                  actor: Type.Optional(Type.String()),
-                },
-                { title: 'Event', description: 'One data line' },
-              ),
-            },
+            'text/event-stream': { schema: EventSchema },
           },
         },
       },

@@ -10,19 +10,11 @@ import type { Identity } from '../auth/identity.ts';
 import { mustSee, sees } from '../auth/identity.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct } from '../context.ts';
+import { ChangeKindSchema } from '../events/event-schema.ts';
 import { DomainName, fromCursor, NextCursor, Nothing, PageQuery, Timestamp, toCursor } from '../schemas.ts';
 import { isoTime } from '../text.ts';
 import { isInside, literalAddress } from '../webhooks/addresses.ts';
 
-const Kind = Type.Union([
-  Type.Literal('registered'),
-  Type.Literal('refreshed'),
-  Type.Literal('shortened'),
-  Type.Literal('expired'),
-  Type.Literal('unregistered'),
-  Type.Literal('deactivated'),
-  Type.Literal('rejected'),
-]);
 const ID_BYTES = 9;
 const SECRET_BYTES = 32;
 
@@ -35,7 +27,7 @@ const WebhookBody = Type.Object(
       examples: ['https://pbx.example.test/rollcall'],
     }),
     kinds: Type.Optional(
-      Type.Array(Kind, {
+      Type.Array(ChangeKindSchema, {
         minItems: 1,
         uniqueItems: true,
         description:

@@ -1,5 +1,6 @@
+import type { EdgeStatus } from '@rollcall/trace';
 import type { LiveEdges } from './live-edges.ts';
-import type { EdgeStatusView, Moment } from './schemas.ts';
+import type { Moment } from './schemas.ts';
 
 /** How often the edges are asked, ms, and how many answers are kept: a quarter of an hour. */
 const PERIOD_MS = 5_000;
@@ -20,7 +21,7 @@ const CALLS: ReadonlySet<string> = new Set([
 /** Rates of the whole installation over the last minutes, so that a page that opens has something to show. */
 export class History {
   readonly #moments: Moment[] = [];
-  readonly #before = new Map<string, EdgeStatusView>();
+  readonly #before = new Map<string, EdgeStatus>();
   #beforeAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #reading = false;
@@ -59,7 +60,7 @@ export class History {
     }
   }
 
-  take(statuses: readonly EdgeStatusView[], at: number): void {
+  take(statuses: readonly EdgeStatus[], at: number): void {
     const seconds = (at - this.#beforeAt) / MS_PER_S;
     const first = this.#beforeAt === 0;
     const moment: Moment = { ...NOTHING, at };
@@ -72,7 +73,7 @@ export class History {
     if (this.#moments.length > MOMENTS) this.#moments.shift();
   }
 
-  #add(moment: Moment, status: EdgeStatusView, seconds: number): void {
+  #add(moment: Moment, status: EdgeStatus, seconds: number): void {
     moment.flows += Object.values(status.flows).reduce((sum, count) => sum + count, 0);
     const before = this.#before.get(status.id);
     // An edge that has started anew counts from zero.

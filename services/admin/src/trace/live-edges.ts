@@ -1,7 +1,6 @@
 import type { Aor, EdgeLease } from '@rollcall/location';
-import type { ActiveTrace, TraceEntry } from '@rollcall/trace';
+import type { ActiveTrace, EdgeStatus, TraceEntry } from '@rollcall/trace';
 import type { EdgeClient } from './edge-client.ts';
-import type { EdgeStatusView } from './schemas.ts';
 
 /** What one edge answered, or why it did not. */
 export type EdgeAnswer<T> =
@@ -26,8 +25,8 @@ export class LiveEdges {
     private readonly client: EdgeClient | undefined,
   ) {}
 
-  statuses(): Promise<EdgeAnswer<EdgeStatusView>[]> {
-    return this.#all('/internal/status', (value) => value as EdgeStatusView);
+  statuses(): Promise<EdgeAnswer<EdgeStatus>[]> {
+    return this.#all('/internal/status', (value) => value as EdgeStatus);
   }
 
   async flows(

@@ -5,8 +5,8 @@ const OneOf = <const T extends string>(...values: readonly T[]) =>
   Type.Unsafe<T>({ type: 'string', enum: values });
 const Counts = (description: string) => Type.Record(Type.String(), Type.Integer(), { description });
 
-/** How an edge is, as it says itself. */
-export const EdgeStatusSchema = Type.Object(
+/** How an edge is, as it says itself: `EdgeStatus` of the trace package. */
+const EdgeStatusSchema = Type.Object(
   {
     id: Type.String(),
     epoch: Type.Integer({ description: 'When it was started, ms since 1970' }),
@@ -42,8 +42,6 @@ export const EdgeStatusSchema = Type.Object(
   { title: 'EdgeStatus' },
 );
 
-export type EdgeStatusView = Static<typeof EdgeStatusSchema>;
-
 /** An edge as admin sees it. */
 export const EdgeHealthSchema = Type.Object(
   {
@@ -55,6 +53,8 @@ export const EdgeHealthSchema = Type.Object(
   },
   { title: 'EdgeHealth' },
 );
+
+export type EdgeHealth = Static<typeof EdgeHealthSchema>;
 
 const LifelineSchema = Type.Object(
   {
@@ -114,6 +114,8 @@ export const LadderSchema = Type.Object(
   { title: 'Ladder' },
 );
 
+export type LadderData = Static<typeof LadderSchema>;
+
 /** One moment of the overview's curves: rates since the moment before, each second. */
 export const MomentSchema = Type.Object(
   {
@@ -149,3 +151,5 @@ export const OverviewSchema = Type.Object(
   },
   { title: 'Overview' },
 );
+
+export type Overview = Static<typeof OverviewSchema>;

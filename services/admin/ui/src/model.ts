@@ -1,72 +1,13 @@
-/** What the REST interface answers, as far as the pages show it. */
+import type { LadderData } from '../../src/trace/schemas.ts';
+
+/** What the REST interface answers, as far as the pages show it: taken from its schemas where they stand by themselves. */
 
 export interface PageOf<T> {
   readonly items: readonly T[];
   readonly cursor?: string;
 }
 
-export interface EdgeStatus {
-  readonly id: string;
-  readonly epoch: number;
-  readonly ready: { readonly ok: boolean; readonly reason?: string };
-  readonly storeConnected: boolean;
-  readonly listeners: readonly {
-    readonly transport: string;
-    readonly address: string;
-    readonly port: number;
-  }[];
-  readonly requests: Readonly<Record<string, number>>;
-  readonly answers: Readonly<Record<string, number>>;
-  readonly refusals: Readonly<Record<string, number>>;
-  readonly delivered: number;
-  readonly flows: Readonly<Record<string, number>>;
-  readonly transactions: number;
-  readonly inner: Readonly<
-    Record<string, { readonly up: number; readonly connections: number; readonly pending: number }>
-  >;
-  readonly trace: {
-    readonly entries: number;
-    readonly bytes: number;
-    readonly kept: number;
-    readonly percent: number;
-    readonly active: number;
-  };
-  readonly cpu: number;
-  readonly memory: number;
-}
-
-export interface EdgeHealth {
-  readonly id: string;
-  readonly inner: string;
-  readonly reachable: boolean;
-  readonly reason?: string;
-  readonly status?: EdgeStatus;
-}
-
-export interface Moment {
-  readonly at: number;
-  readonly register: number;
-  readonly subscribe: number;
-  readonly publish: number;
-  readonly notify: number;
-  readonly call: number;
-  readonly other: number;
-  readonly ok: number;
-  readonly challenged: number;
-  readonly refused: number;
-  readonly failed: number;
-  readonly flows: number;
-  readonly cpu: number;
-}
-
-export interface Overview {
-  readonly at: number;
-  readonly version: string;
-  readonly domains: number;
-  readonly traces: number;
-  readonly edges: readonly EdgeHealth[];
-  readonly moments: readonly Moment[];
-}
+export type { EdgeHealth, Moment, Overview } from '../../src/trace/schemas.ts';
 
 export interface BindingSummary {
   readonly id: string;
@@ -124,14 +65,7 @@ export interface Subscription {
   };
 }
 
-export interface LiveEvent {
-  readonly at: string;
-  readonly kind: string;
-  readonly aor: string;
-  readonly binding: string;
-  readonly contact: string;
-  readonly actor?: string;
-}
+export type { EventData as LiveEvent } from '../../src/events/event-schema.ts';
 
 export interface Domain {
   readonly name: string;
@@ -158,45 +92,6 @@ export interface Flow {
   readonly local: { readonly address: string; readonly port: number };
 }
 
-export interface Lifeline {
-  readonly id: string;
-  readonly kind: 'phone' | 'edge' | 'registrar' | 'presence' | 'store';
-  readonly name: string;
-  readonly detail: string;
-}
-
-export interface Step {
-  readonly at: number;
-  readonly from: string;
-  readonly to: string;
-  readonly kind: 'request' | 'response' | 'commit';
-  readonly label: string;
-  readonly tone: 'plain' | 'good' | 'challenge' | 'refused';
-  readonly note: string;
-  readonly refusal?: {
-    readonly status: number;
-    readonly label?: string;
-    readonly rule?: string;
-    readonly by: string;
-  };
-  readonly callId?: string;
-  readonly cseq?: string;
-  readonly transport?: string;
-  readonly took?: number;
-  readonly repeated?: boolean;
-  readonly size?: number;
-  readonly message?: string;
-}
-
-export interface Ladder {
-  readonly aor: string;
-  readonly tracedUntil?: string;
-  readonly edges: readonly {
-    readonly id: string;
-    readonly reachable: boolean;
-    readonly reason?: string;
-    readonly messages: number;
-  }[];
-  readonly lifelines: readonly Lifeline[];
-  readonly steps: readonly Step[];
-}
+export type Ladder = LadderData;
+export type Lifeline = LadderData['lifelines'][number];
+export type Step = LadderData['steps'][number];

@@ -3,7 +3,7 @@ import type { InternalRequest, InternalRoutes } from '@rollcall/http';
 import { parseAor } from '@rollcall/location';
 import type { Aor } from '@rollcall/location';
 import type { Flow } from '@rollcall/sip-transaction';
-import type { EdgeStatus } from './status.ts';
+import type { EdgeStatus } from '@rollcall/trace';
 import type { EdgeTrace } from './edge-trace.ts';
 
 export interface InternalSources {

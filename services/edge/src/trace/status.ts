@@ -1,39 +1,8 @@
 import type { InnerLinkStats, NativeFront } from '@rollcall/sip-net';
+import type { EdgeStatus } from '@rollcall/trace';
 import type { EdgeCounters } from '../counters.ts';
 import { REFUSAL_NAMES, REFUSALS } from '../refusals.ts';
 import type { EdgeTrace } from './edge-trace.ts';
-
-/** How an edge is, for who looks at it; counters only rise. */
-export interface EdgeStatus {
-  readonly id: string;
-  readonly epoch: number;
-  readonly ready: { readonly ok: boolean; readonly reason?: string };
-  readonly storeConnected: boolean;
-  readonly listeners: readonly {
-    readonly transport: string;
-    readonly address: string;
-    readonly port: number;
-  }[];
-  readonly requests: Readonly<Record<string, number>>;
-  readonly answers: Readonly<Record<string, number>>;
-  readonly refusals: Readonly<Record<string, number>>;
-  readonly delivered: number;
-  readonly flows: Readonly<Record<string, number>>;
-  readonly transactions: number;
-  readonly inner: Readonly<
-    Record<string, { readonly up: number; readonly connections: number; readonly pending: number }>
-  >;
-  readonly trace: {
-    readonly entries: number;
-    readonly bytes: number;
-    readonly kept: number;
-    readonly percent: number;
-    readonly active: number;
-  };
-  /** Seconds of processor time, and bytes of resident memory. */
-  readonly cpu: number;
-  readonly memory: number;
-}
 
 export interface StatusSources {
   readonly identity: { readonly id: string; readonly epoch: number };

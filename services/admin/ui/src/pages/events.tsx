@@ -8,16 +8,7 @@ import { useEvents, useTitle } from '../parts/hooks.ts';
 
 /** Events that stay on the screen. */
 export const MAX_EVENTS = 300;
-const KINDS = [
-  'registered',
-  'refreshed',
-  'shortened',
-  'expired',
-  'unregistered',
-  'deactivated',
-  'rejected',
-] as const;
-const TONES: Readonly<Record<string, Tone>> = {
+const TONES: Readonly<Record<LiveEvent['kind'], Tone>> = {
   registered: 'good',
   refreshed: 'plain',
   shortened: 'plain',
@@ -26,6 +17,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   deactivated: 'bad',
   rejected: 'bad',
 };
+const KINDS = Object.keys(TONES);
 
 export function EventTable({ events }: { events: readonly LiveEvent[] }) {
   return (
@@ -34,7 +26,7 @@ export function EventTable({ events }: { events: readonly LiveEvent[] }) {
         <tr key={`${event.at} ${event.binding} ${String(events.length - index)}`}>
           <td class="number">{clockMs(Date.parse(event.at))}</td>
           <td>
-            <Pill tone={TONES[event.kind] ?? 'plain'}>{event.kind}</Pill>
+            <Pill tone={TONES[event.kind]}>{event.kind}</Pill>
           </td>
           <td>
             <a href={href('aors', event.aor)}>{plain(event.aor)}</a>

@@ -1,16 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
-import { get, part, put, remove } from '../api.ts';
+import { get, part, remove } from '../api.ts';
 import { plain } from '../format.ts';
 import type { Domain, PageOf, User } from '../model.ts';
 import { href } from '../router.ts';
-import { Confirm, Dialog, Empty, Failure, Panel, Pill, Table } from '../parts/basics.tsx';
+import { Confirm, Empty, Failure, Panel, Pill, Table } from '../parts/basics.tsx';
 import { asError, useApi, useTitle } from '../parts/hooks.ts';
-import { SchemaFields, titleOf, useBodySchema } from '../parts/schema-form.tsx';
+import { titleOf } from '../parts/schema-form.tsx';
 import type { Values } from '../parts/schema-form.tsx';
+import { SettingsDialog } from '../parts/settings-dialog.tsx';
 import { attempt } from '../parts/toast.tsx';
 
-const DOMAIN_PATH = '/v1/domains/{domain}';
-const USER_PATH = '/v1/domains/{domain}/users/{user}';
 const PAGE = 100;
 /** What a view of a user has and its settings have not. */
 const NOT_SETTINGS = new Set(['aor', 'user', 'domain', 'realm', 'algorithms', 'name']);
@@ -135,44 +134,17 @@ function DomainDialog({
   onClose: () => void;
   onSaved: (name: string) => void;
 }) {
-  const { schema, error } = useBodySchema(DOMAIN_PATH);
-  const [name, setName] = useState(domain?.name ?? '');
-  const [values, setValues] = useState<Values>(domain === undefined ? {} : settingsOf(domain, ['realm']));
-  const save = async (): Promise<void> => {
-    const path = `/v1/domains/${part(name.trim())}`;
-    if (await attempt(() => put('PUT', path, values), 'Saved; in force at once')) onSaved(name.trim());
-  };
   return (
-    <Dialog title={domain === undefined ? 'New domain' : `Policy of ${domain.name}`} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        {domain === undefined && (
-          <div class="field">
-            <label for="domain-name">Name</label>
-            <input
-              id="domain-name"
-              required
-              value={name}
-              onInput={({ currentTarget }) => setName(currentTarget.value)}
-            />
-          </div>
-        )}
-        <Failure error={error} />
-        {schema !== undefined && <SchemaFields schema={schema} values={values} onChange={setValues} />}
-        <div class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <SettingsDialog
+      title={domain === undefined ? 'New domain' : `Policy of ${domain.name}`}
+      schemaOf="/v1/domains/{domain}"
+      name={domain?.name}
+      label="Name"
+      settings={domain === undefined ? {} : settingsOf(domain, ['realm'])}
+      pathOf={(name) => `/v1/domains/${part(name)}`}
+      onClose={onClose}
+      onSaved={onSaved}
+    />
   );
 }
 
@@ -249,9 +221,14 @@ function Users({ domain }: { domain: Domain }) {
         </p>
       )}
       {editing !== undefined && (
-        <UserDialog
-          domain={domain.name}
-          user={editing === 'new' ? undefined : editing}
+        <SettingsDialog
+          title={editing === 'new' ? `New user of ${domain.name}` : plain(editing.aor)}
+          schemaOf="/v1/domains/{domain}/users/{user}"
+          hide={['ha1']}
+          name={editing === 'new' ? undefined : editing.user}
+          label="User"
+          settings={editing === 'new' ? {} : settingsOf(editing)}
+          pathOf={(name) => `${path}/${part(name)}`}
           onClose={() => setEditing(undefined)}
           onSaved={() => {
             setEditing(undefined);
@@ -273,59 +250,5 @@ function Users({ domain }: { domain: Domain }) {
         />
       )}
     </Panel>
-  );
-}
-
-function UserDialog({
-  domain,
-  user,
-  onClose,
-  onSaved,
-}: {
-  domain: string;
-  user: User | undefined;
-  onClose: () => void;
-  onSaved: () => void;
-}) {
-  const { schema, error } = useBodySchema(USER_PATH);
-  const [name, setName] = useState(user?.user ?? '');
-  const [values, setValues] = useState<Values>(user === undefined ? {} : settingsOf(user));
-  const save = async (): Promise<void> => {
-    const path = `/v1/domains/${part(domain)}/users/${part(name.trim())}`;
-    if (await attempt(() => put('PUT', path, values), 'Saved; in force at once')) onSaved();
-  };
-  return (
-    <Dialog title={user === undefined ? `New user of ${domain}` : plain(user.aor)} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
-        {user === undefined && (
-          <div class="field">
-            <label for="user-name">User</label>
-            <input
-              id="user-name"
-              required
-              value={name}
-              onInput={({ currentTarget }) => setName(currentTarget.value)}
-            />
-          </div>
-        )}
-        <Failure error={error} />
-        {schema !== undefined && (
-          <SchemaFields schema={schema} values={values} onChange={setValues} hide={['ha1']} />
-        )}
-        <div class="buttons">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
   );
 }

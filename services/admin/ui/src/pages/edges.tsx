@@ -2,6 +2,7 @@ import { bytes, count, short, span } from '../format.ts';
 import type { EdgeHealth, Flow, Overview } from '../model.ts';
 import { href } from '../router.ts';
 import { Empty, Failure, Panel, Table } from '../parts/basics.tsx';
+import { CountTable, Tile } from '../parts/figures.tsx';
 import { useApi, useTitle } from '../parts/hooks.ts';
 import { part } from '../api.ts';
 import { EdgeState, EdgeTable } from './overview.tsx';
@@ -32,20 +33,7 @@ function Counts({ title, counts }: { title: string; counts: Readonly<Record<stri
     .sort((a, b) => b[1] - a[1]);
   return (
     <Panel title={title} flush>
-      {rows.length === 0 ? (
-        <Empty>None yet.</Empty>
-      ) : (
-        <Table label={title} head={['What', ['Count', 'number']]}>
-          {rows.map(([name, value]) => (
-            <tr key={name}>
-              <td>
-                <code>{name}</code>
-              </td>
-              <td class="number">{count(value)}</td>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <CountTable label={title} what="What" rows={rows} none="None yet." />
     </Panel>
   );
 }
@@ -68,28 +56,16 @@ export function EdgePage({ id }: { id: string }) {
       {status !== undefined && (
         <>
           <dl class="tiles">
-            {(
-              [
-                ['Up', span((Date.now() - status.epoch) / MS_PER_S), 'since the start'],
-                ['Processor time', span(status.cpu), 'since the start'],
-                ['Memory', bytes(status.memory), 'resident'],
-                ['Transactions', short(status.transactions), 'not ended'],
-                ['Messages kept', short(status.trace.entries), bytes(status.trace.bytes)],
-                [
-                  'Sampled',
-                  `${status.trace.percent < 1 ? status.trace.percent.toFixed(3) : status.trace.percent.toFixed(0)} %`,
-                  'of the exchanges',
-                ],
-              ] as const
-            ).map(([name, value, note]) => (
-              <div class="tile" key={name}>
-                <dt>{name}</dt>
-                <dd>
-                  <b>{value}</b>
-                  <span>{note}</span>
-                </dd>
-              </div>
-            ))}
+            <Tile name="Up" value={span((Date.now() - status.epoch) / MS_PER_S)} note="since the start" />
+            <Tile name="Processor time" value={span(status.cpu)} note="since the start" />
+            <Tile name="Memory" value={bytes(status.memory)} note="resident" />
+            <Tile name="Transactions" value={short(status.transactions)} note="not ended" />
+            <Tile name="Messages kept" value={short(status.trace.entries)} note={bytes(status.trace.bytes)} />
+            <Tile
+              name="Sampled"
+              value={`${status.trace.percent.toFixed(status.trace.percent < 1 ? 3 : 0)} %`}
+              note="of the exchanges"
+            />
           </dl>
           <div class="three">
             <Counts title="Requests" counts={status.requests} />

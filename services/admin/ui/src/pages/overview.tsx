@@ -3,6 +3,7 @@ import type { EdgeHealth, Moment, Overview } from '../model.ts';
 import { href } from '../router.ts';
 import { Empty, Failure, Panel, Pill, Table } from '../parts/basics.tsx';
 import { Chart } from '../parts/chart.tsx';
+import { CountTable, Tile } from '../parts/figures.tsx';
 import { useApi, useTitle } from '../parts/hooks.ts';
 
 const REFRESH_MS = 4_000;
@@ -15,18 +16,6 @@ const sumOf = (
 
 const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, value) => sum + value, 0);
-
-function Tile({ name, value, note }: { name: string; value: string; note: string }) {
-  return (
-    <div class="tile">
-      <dt>{name}</dt>
-      <dd>
-        <b>{value}</b>
-        <span>{note}</span>
-      </dd>
-    </div>
-  );
-}
 
 function topOf(edges: readonly EdgeHealth[]): [string, number][] {
   const sums = new Map<string, number>();
@@ -89,7 +78,6 @@ export function OverviewPage() {
   const { value, error } = useApi<Overview>('/v1/overview', REFRESH_MS);
   const edges = value?.edges ?? [];
   const last = value?.moments.at(-1);
-  const refusals = topOf(edges);
   const well = edges.filter(({ status }) => status?.ready.ok === true).length;
   return (
     <>
@@ -113,20 +101,7 @@ export function OverviewPage() {
               <EdgeTable edges={edges} at={value.at} />
             </Panel>
             <Panel title="Refusals by the edges" flush>
-              {refusals.length === 0 ? (
-                <Empty>None.</Empty>
-              ) : (
-                <Table label="Refusals" head={['Label', ['Count', 'number']]}>
-                  {refusals.map(([label, value]) => (
-                    <tr key={label}>
-                      <td>
-                        <code>{label}</code>
-                      </td>
-                      <td class="number">{count(value)}</td>
-                    </tr>
-                  ))}
-                </Table>
-              )}
+              <CountTable label="Refusals" what="Label" rows={topOf(edges)} none="None." />
             </Panel>
           </div>
         </>

@@ -1,6 +1,7 @@
 export * from './aor.ts';
 export * from './api-tokens.ts';
 export * from './directory.ts';
+export * from './domain-feed.ts';
 export * from './flow-token.ts';
 export * from './gruu.ts';
 export * from './listing.ts';

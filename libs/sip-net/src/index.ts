@@ -9,6 +9,7 @@ export {
 } from './front.ts';
 export { createDns, type DnsOptions } from './dns.ts';
 export { DEFAULT_LIMITS, type NetLimits } from './limits.ts';
+export { PROCESS_CLOCK, PROCESS_TIMERS } from './process-time.ts';
 export type { NetLog } from './runner-context.ts';
 export { FLOW_LETTERS } from './stream-flow.ts';
 export type { AddressSet } from './stream-listener.ts';

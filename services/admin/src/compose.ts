@@ -78,7 +78,9 @@ class RunningAdmin {
   }
 
   async start(): Promise<AdminListening> {
-    const store = await this.#openStore();
+    const store = await connectStore(redisAddress(this.#config));
+    this.#store = store;
+    tellStatus(store, this.#log);
     const metrics = createMetrics();
     const dispatcher = new WebhookDispatcher({
       webhooks: store.webhooks,
@@ -131,13 +133,6 @@ class RunningAdmin {
     await this.#tracing.shutdown();
     await this.#ops?.close();
     await this.#store?.close();
-  }
-
-  async #openStore(): Promise<Store> {
-    const store = await connectStore(redisAddress(this.#config));
-    this.#store = store;
-    tellStatus(store, this.#log);
-    return store;
   }
 
   #jwt(): JwtVerifier | undefined {

@@ -3,8 +3,6 @@ import { printEndpoint, redisAddress } from '@rollcall/config';
 import type { Replicas } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
-import { epochMs } from '@rollcall/kernel';
-import type { Clock, Timers } from '@rollcall/kernel';
 import type { SipRequest } from '@rollcall/sip';
 import { createDrachtioFront } from '@rollcall/sip-drachtio';
 import { locate } from '@rollcall/sip-transaction';
@@ -15,16 +13,19 @@ import {
   createSipFront,
   DEFAULT_LIMITS,
   dnsReplicas,
+  PROCESS_CLOCK,
+  PROCESS_TIMERS,
   staticReplicas,
 } from '@rollcall/sip-net';
 import type { InnerLink, InnerServer, NativeFront, ReplicaSource, TapSlot } from '@rollcall/sip-net';
-import { connectStore } from '@rollcall/store-redis';
+import { connectStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
+import { boundsOf, callOptions, INNER_PENDING } from './bounds.ts';
 import type { EdgeConfig } from './config.ts';
 import { createCore } from './core.ts';
-import type { CoreOptions, EdgeCore } from './core.ts';
+import type { EdgeCore } from './core.ts';
 import { drain } from './drain.ts';
 import type { DrainParts } from './drain.ts';
 import { createEngine } from './engine.ts';
@@ -64,15 +65,8 @@ export interface Edge {
 
 /** A client retransmits for 32 s (timer F); an answer that takes longer than this is worth no more than a 503. */
 const INNER_TIMEOUT_MS = 5_000;
-const INNER_PENDING = 20_000;
 /** What a device that registers while the edge drains gets at most, seconds; no registrar of ours grants less by default. */
 const DRAIN_EXPIRES_S = 60;
-/** Octets of a message that is kept: a datagram's worth would let one user fill what is meant for many. */
-const OFFLINE_OCTETS = 8_192;
-/** Devices waited for, bindings asked, calls followed at one time (invariant 9). */
-const PUSH_LIMIT = 10_000;
-const QUALIFY_LIMIT = 200_000;
-const DIALOG_LIMIT = 20_000;
 /** How often the load is read. */
 const LOAD_TICK_MS = 100;
 const SECOND_MS = 1_000;
@@ -81,14 +75,6 @@ const NO_ALIASES: ReadonlyMap<string, string> = new Map();
 
 /** How spans and their attributes are called. */
 const WORDS = { spans: SPANS, attributes: ATTRIBUTES };
-
-const CLOCK: Clock = { now: () => epochMs(Date.now()) };
-const TIMERS: Timers = {
-  start: (ms, fire) => setTimeout(fire, ms),
-  stop: (handle) => {
-    clearTimeout(handle as NodeJS.Timeout);
-  },
-};
 
 /** Wires the edge; nothing runs before `start`. */
 export function compose(config: EdgeConfig, deps: EdgeDeps): Edge {
@@ -125,11 +111,11 @@ class RunningEdge {
       refusing: () => this.#core?.refusing(),
     });
     const { trace } = this.#trace;
-    const dns = createDns({ servers: config.dnsServers, clock: CLOCK });
+    const dns = createDns({ servers: config.dnsServers, clock: PROCESS_CLOCK });
     this.#locate = (uri, size) => locate(uri, { dns, size, random: Math.random });
     this.#front = createEngine(config, {
       make: { native: createSipFront, drachtio: createDrachtioFront },
-      clock: CLOCK,
+      clock: PROCESS_CLOCK,
       log,
       tap: trace.front,
       onListeners: (listeners) => {
@@ -183,7 +169,9 @@ class RunningEdge {
 
   async #start(): Promise<EdgePorts> {
     const { innerHost, innerPort } = this.#config;
-    const store = await this.#openStore();
+    const store = await connectStore(redisAddress(this.#config));
+    this.#store = store;
+    tellStatus(store, this.#log);
     // The edge is told where it is reached before it can know what it does with a request.
     let handle: (request: SipRequest, reply: (message: string) => void) => void = () => undefined;
     this.#inner = await createInnerServer({
@@ -196,7 +184,7 @@ class RunningEdge {
       tap: this.#trace.trace.inner,
     });
     const inner = printEndpoint({ host: reachable(innerHost), port: this.#inner.port });
-    const identity = { id: this.#id, epoch: CLOCK.now() };
+    const identity = { id: this.#id, epoch: PROCESS_CLOCK.now() };
     const core = this.#createCore(store, identity, inner);
     this.#core = core;
     handle = tracedInner(
@@ -234,20 +222,6 @@ class RunningEdge {
     }
   }
 
-  async #openStore(): Promise<Store> {
-    const store = await connectStore(redisAddress(this.#config));
-    this.#store = store;
-    if (!store.ready()) this.#log.warn({}, 'the store is away, requests get 503');
-    let up = store.ready();
-    store.onStatus((status) => {
-      if (status.up === up || this.#draining) return;
-      up = status.up;
-      if (status.up) this.#log.info({}, 'the store is there');
-      else this.#log.warn({ reason: status.reason }, 'the store is away, requests get 503');
-    });
-    return store;
-  }
-
   #createCore(store: Store, edge: { id: string; epoch: number }, inner: string): EdgeCore {
     const config = this.#config;
     return createCore(
@@ -269,8 +243,8 @@ class RunningEdge {
             return waiting / INNER_PENDING;
           },
         },
-        clock: CLOCK,
-        timers: TIMERS,
+        clock: PROCESS_CLOCK,
+        timers: PROCESS_TIMERS,
         random: Math.random,
         trace: this.#tracing.enabled ? () => this.#tracing.current() : () => undefined,
         isTraced: (octets) => this.#trace.trace.isTraced(octets),
@@ -294,35 +268,25 @@ class RunningEdge {
     const { pushUrl, secret } = this.#config;
     return pushUrl === undefined
       ? undefined
-      : new WebhookPush({ url: pushUrl, secret }, this.#log, () => CLOCK.now());
+      : new WebhookPush({ url: pushUrl, secret }, this.#log, () => PROCESS_CLOCK.now());
   }
 
   #openOps(store: Store, core: EdgeCore, identity: { id: string; epoch: number }): Promise<OpsServer> {
     const front = this.#front;
     const metrics = createMetrics();
-    const size = (name: keyof ReturnType<NativeFront['sizes']>) => () => front.sizes()[name];
     publishMetrics(metrics, METRICS, {
       counters: core.counters,
       front,
       bounds: [
-        { queue: 'users', limit: this.#config.userCache, size: () => core.users.size },
-        { queue: 'nonces', limit: this.#config.nonceLimit, size: () => core.nonces.counted },
-        { queue: 'server-transactions', limit: DEFAULT_LIMITS.maxServerTransactions, size: size('pending') },
-        {
-          queue: 'completed-transactions',
-          limit: DEFAULT_LIMITS.maxCompletedTransactions,
-          size: size('completed'),
-        },
-        { queue: 'client-transactions', limit: DEFAULT_LIMITS.maxClientTransactions, size: size('clients') },
-        { queue: 'connections', limit: this.#config.maxConnections, size: size('connections') },
-        { queue: 'handshakes', limit: this.#config.maxConnections, size: size('arriving') },
-        { queue: 'guard', limit: core.guard.limit, size: () => core.guard.size },
-        { queue: 'push', limit: PUSH_LIMIT, size: () => core.waker?.size ?? 0 },
-        { queue: 'qualify', limit: QUALIFY_LIMIT, size: () => core.qualifier?.size ?? 0 },
-        { queue: 'dialogs', limit: DIALOG_LIMIT, size: () => core.dialogs?.size ?? 0 },
+        ...boundsOf({
+          config: this.#config,
+          net: DEFAULT_LIMITS,
+          core,
+          front,
+          registrar: this.#registrar,
+          presence: this.#presence,
+        }),
         ...this.#trace.bounds,
-        { queue: 'registrar-link', limit: INNER_PENDING, size: () => this.#registrar.stats().pending },
-        { queue: 'presence-link', limit: INNER_PENDING, size: () => this.#presence.stats().pending },
       ],
       inner: [
         { target: 'registrar', stats: () => this.#registrar.stats() },
@@ -379,33 +343,6 @@ class RunningEdge {
     };
     await drain(parts, options);
   }
-}
-
-/** What the core does for calls, as configured. */
-function callOptions(
-  config: EdgeConfig,
-): Pick<CoreOptions, 'trusted' | 'guard' | 'push' | 'offline' | 'qualify' | 'dialogs'> {
-  return {
-    trusted: { networks: config.trustedPeers, names: config.trustedNames },
-    guard: {
-      exempt: config.guardExempt,
-      guessesPerName: config.guardNameGuesses,
-      guessesPerAddress: config.guardAddressGuesses,
-      scansPerAddress: config.guardAddressScans,
-      banMs: config.guardBanS * SECOND_MS,
-    },
-    push: { waitMs: config.pushWaitS * SECOND_MS, limit: PUSH_LIMIT },
-    offline: config.offlineMessages
-      ? {
-          messages: config.offlineMessagesLimit,
-          octets: OFFLINE_OCTETS,
-          ttlMs: config.offlineMessagesTtlS * SECOND_MS,
-        }
-      : undefined,
-    qualify:
-      config.qualifyS > 0 ? { intervalMs: config.qualifyS * SECOND_MS, limit: QUALIFY_LIMIT } : undefined,
-    dialogs: config.dialogStates ? { calls: DIALOG_LIMIT } : undefined,
-  };
 }
 
 function sourceOf(replicas: Replicas): ReplicaSource {

@@ -129,7 +129,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   const { front, clock, log, timers, trace, location, storeClock, random } = ports;
   const counters = zeroCounters();
   const own = new OwnAddresses();
-  const domains = new DomainTable(ports.users.domains, log);
+  const domains = new DomainTable(ports.users.domains, timers, log);
   const users = new UserCache(ports.users, clock, { ...USER_CACHE_DEFAULTS, limit: options.userCacheLimit });
   const nonces = new NonceAuthority({
     edge: `${options.edge.id}/${String(options.edge.epoch)}`,

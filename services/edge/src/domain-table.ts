@@ -1,11 +1,7 @@
-import type { DigestAlgorithm, Domain } from '@rollcall/location';
+import type { Timers } from '@rollcall/kernel';
+import { DomainFeed, StoreUnavailable } from '@rollcall/location';
+import type { DigestAlgorithm, Domain, DomainSource } from '@rollcall/location';
 import type { EdgeLog } from './ports.ts';
-
-/** The part of `Domains` that the edge reads. */
-export interface DomainSource {
-  list(): Promise<readonly Domain[]>;
-  onChange(listener: () => void): () => void;
-}
 
 /** A domain as the edge sees it. */
 export interface ServedDomain {
@@ -15,28 +11,31 @@ export interface ServedDomain {
   readonly minExpires?: number;
 }
 
-const RETRY_MS = 1_000;
-
 /** The domains that we are responsible for, by every name that they have; read again when one changes. */
 export class DomainTable {
   #byHost = new Map<string, ServedDomain>();
   #aliases = new Map<string, string>();
   #algorithms = new Map<string, readonly DigestAlgorithm[]>();
-  #ready = false;
-  #stopped = false;
-  #reading = false;
-  #again = false;
-  #unsubscribe: (() => void) | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #feed: DomainFeed;
 
-  constructor(
-    private readonly source: DomainSource,
-    private readonly log: EdgeLog,
-  ) {}
+  constructor(source: DomainSource, timers: Timers, log: EdgeLog) {
+    this.#feed = new DomainFeed(
+      source,
+      timers,
+      (domains) => {
+        this.#replace(domains);
+      },
+      (error) => {
+        // That the store is away is told once for all.
+        if (error instanceof StoreUnavailable) return;
+        log.error({ error: String(error) }, 'the list of domains could not be used');
+      },
+    );
+  }
 
   /** False until the list has been read once; whoever asks earlier must answer 503. */
   get ready(): boolean {
-    return this.#ready;
+    return this.#feed.ready;
   }
 
   /** Other names of our domains, in lower case, with the domain that each means. */
@@ -50,52 +49,16 @@ export class DomainTable {
   }
 
   start(): void {
-    this.#unsubscribe = this.source.onChange(() => {
-      this.#read();
-    });
-    this.#read();
+    this.#feed.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#unsubscribe?.();
-    if (this.#retry !== undefined) clearTimeout(this.#retry);
+    this.#feed.stop();
   }
 
   /** The domain that a host of a URI names, compared without case (RFC 3261 §19.1.4). */
   get(host: string): ServedDomain | undefined {
     return this.#byHost.get(host) ?? this.#byHost.get(host.toLowerCase());
-  }
-
-  #read(): void {
-    if (this.#reading) {
-      this.#again = true;
-      return;
-    }
-    this.#reading = true;
-    this.source
-      .list()
-      .then(
-        (domains) => {
-          this.#replace(domains);
-          this.#ready = true;
-        },
-        () => {
-          if (this.#stopped) return;
-          this.#retry = setTimeout(() => {
-            this.#read();
-          }, RETRY_MS);
-        },
-      )
-      .catch((error: unknown) => {
-        this.log.error({ error: String(error) }, 'the list of domains could not be used');
-      })
-      .finally(() => {
-        this.#reading = false;
-        if (!this.#again || this.#stopped) return;
-        this.#again = false;
-        this.#read();
-      });
   }
 
   #replace(domains: readonly Domain[]): void {

@@ -100,7 +100,7 @@ describe('a Redis that is missing, then there', () => {
     await addAlice();
     await eventually('the edge is ready', async () => (await fetchText('/readyz')).status === 200);
     expect((await udp.ask(draft())).status).toBe(401);
-    expect(edge.lines.filter(({ msg }) => msg === 'the store is there')).toHaveLength(1);
+    expect(edge.lines.filter(({ msg }) => msg === 'the store is back')).toHaveLength(1);
     expect(edge.err).toBe('');
   });
 });

@@ -3,9 +3,9 @@ import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { DEFAULT_POLICY, Gruus } from '@rollcall/location';
 import type { Policy } from '@rollcall/location';
-import { createInnerServer } from '@rollcall/sip-net';
+import { createInnerServer, PROCESS_TIMERS } from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
-import { connectStore } from '@rollcall/store-redis';
+import { connectStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
@@ -74,8 +74,15 @@ class RunningRegistrar {
   }
 
   async start(): Promise<RegistrarPorts> {
-    const store = await this.#openStore();
-    const domains = new DomainTable(store.users.domains, usualPolicy(this.#config), this.#log);
+    const store = await connectStore(redisAddress(this.#config));
+    this.#store = store;
+    tellStatus(store, this.#log);
+    const domains = new DomainTable(
+      store.users.domains,
+      PROCESS_TIMERS,
+      usualPolicy(this.#config),
+      this.#log,
+    );
     this.#domains = domains;
     domains.start();
     const handler = new RegisterHandler({
@@ -112,23 +119,6 @@ class RunningRegistrar {
     await this.#tracing.shutdown();
     await this.#ops?.close();
     await this.#store?.close();
-  }
-
-  async #openStore(): Promise<Store> {
-    const store = await connectStore(redisAddress(this.#config));
-    this.#store = store;
-    if (!store.ready()) this.#warnAway('no connection yet');
-    store.onStatus((status) => {
-      if (this.#draining) return;
-      if (!status.up) this.#warnAway(status.reason);
-      else if (status.short === undefined) this.#log.info({}, 'the store is there');
-      else this.#log.warn({ reason: status.short }, 'the store takes no writes, they get 503');
-    });
-    return store;
-  }
-
-  #warnAway(reason: string): void {
-    this.#log.warn({ reason }, 'the store is away, requests get 503');
   }
 
   #sweep(store: Store): Sweeper {

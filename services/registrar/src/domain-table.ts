@@ -1,10 +1,10 @@
 import { BoundedMap } from '@rollcall/kernel';
-import { effectivePolicy } from '@rollcall/location';
-import type { Domain, Domains, Policy, PolicySettings } from '@rollcall/location';
+import type { Timers } from '@rollcall/kernel';
+import { DomainFeed, effectivePolicy } from '@rollcall/location';
+import type { Domain, DomainSource, Policy, PolicySettings } from '@rollcall/location';
 import type { DomainNames } from '@rollcall/registration';
 import type { RegistrarLog } from './ports.ts';
 
-const RETRY_MS = 1000;
 /** Policies of users that are kept: they come as text with their requests, and mostly the same ones. */
 const KEPT_POLICIES = 4096;
 
@@ -15,23 +15,29 @@ export class DomainTable implements DomainNames {
   #settings = new Map<string, Domain>();
   readonly #ofUsers = new BoundedMap<string, Policy>(KEPT_POLICIES);
   #aliases = new Map<string, string>();
-  #ready = false;
-  #stopped = false;
-  #reading = false;
-  /** Counts what asked for a reading; one that ends behind it is followed by another. */
-  #asked = 0;
-  #unsubscribe: (() => void) | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #feed: DomainFeed;
 
   constructor(
-    private readonly source: Pick<Domains, 'list' | 'onChange'>,
+    source: DomainSource,
+    timers: Timers,
     private readonly usual: Policy,
     private readonly log: RegistrarLog,
-  ) {}
+  ) {
+    this.#feed = new DomainFeed(
+      source,
+      timers,
+      (domains) => {
+        this.#replace(domains);
+      },
+      (error) => {
+        log.debug({ error: String(error) }, 'the domains could not be read, trying again');
+      },
+    );
+  }
 
   /** False until the list has been read once: until then nobody can be told that a domain is not ours. */
   get ready(): boolean {
-    return this.#ready;
+    return this.#feed.ready;
   }
 
   get aliases(): ReadonlyMap<string, string> {
@@ -68,38 +74,11 @@ export class DomainTable implements DomainNames {
   }
 
   start(): void {
-    this.#unsubscribe = this.source.onChange(() => {
-      void this.#read();
-    });
-    void this.#read();
+    this.#feed.start();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#unsubscribe?.();
-    clearTimeout(this.#retry);
-  }
-
-  /** Reads the list, one reading at a time; a change meanwhile is followed by another. */
-  async #read(): Promise<void> {
-    this.#asked += 1;
-    if (this.#reading) return;
-    this.#reading = true;
-    for (let read = 0; read !== this.#asked && !this.#stopped;) {
-      read = this.#asked;
-      await this.#readOnce();
-    }
-    this.#reading = false;
-  }
-
-  async #readOnce(): Promise<void> {
-    try {
-      this.#replace(await this.source.list());
-      this.#ready = true;
-    } catch (error) {
-      this.log.debug({ error: String(error) }, 'the domains could not be read, trying again');
-      this.#retry = setTimeout(() => void this.#read(), RETRY_MS);
-    }
+    this.#feed.stop();
   }
 
   #replace(domains: readonly Domain[]): void {

@@ -4,6 +4,7 @@ import { DEFAULT_POLICY, Gruus, MemoryLocation, parseAor, StoreUnavailable } fro
 import type { Aor, AuditEntry, Domain, EdgeLease, Policy, PolicySettings, User } from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
+import { PROCESS_TIMERS } from '@rollcall/sip-net';
 import { Authorizer } from '../src/authorizer.ts';
 import { zeroCounters } from '../src/counters.ts';
 import { DomainTable } from '../src/domain-table.ts';
@@ -126,7 +127,7 @@ export class Replica {
         return () => world.listeners.delete(listener);
       },
     };
-    this.table = new DomainTable(source, policy, quiet);
+    this.table = new DomainTable(source, PROCESS_TIMERS, policy, quiet);
     this.table.start();
     const parts = { location: world.location, clock: world.clock, memory, counters, log: quiet };
     this.handler = new RegisterHandler({

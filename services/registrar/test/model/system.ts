@@ -14,6 +14,7 @@ import type {
 import { parseMessage } from '@rollcall/sip';
 import type { SipResponse } from '@rollcall/sip';
 import { EDGE_PATH } from '@rollcall/registration/scenario';
+import { PROCESS_TIMERS } from '@rollcall/sip-net';
 import { Authorizer } from '../../src/authorizer.ts';
 import { zeroCounters } from '../../src/counters.ts';
 import { DomainTable } from '../../src/domain-table.ts';
@@ -161,7 +162,7 @@ export class ModelSystem {
 
   #addRegistrar(policy: Policy, store: ModelStore): void {
     const source = { list: () => Promise.resolve([{ name: DOMAIN }]), onChange: () => () => undefined };
-    const domains = new DomainTable(source, policy, quiet);
+    const domains = new DomainTable(source, PROCESS_TIMERS, policy, quiet);
     domains.start();
     const nobody = { find: () => Promise.resolve(undefined), grants: { get: () => Promise.resolve([]) } };
     const parts = {

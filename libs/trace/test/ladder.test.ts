@@ -93,6 +93,41 @@ describe('A10 the ladder of a registration', () => {
   });
 });
 
+describe('A10 the ladder of what presence does', () => {
+  const PRESENCE = { address: '10.0.0.3', port: 5090 };
+  const hop = { hop: 'presence', transport: 'tcp', local: INNER, remote: PRESENCE, flow: 'p1' } as const;
+  const report = { outcome: 'committed', commitAt: 200, commitTook: 300, total: 800 };
+
+  it.each([
+    ['SUBSCRIBE', 'Expires: 600'],
+    ['PUBLISH', 'SIP-ETag: e1'],
+  ])('A10 a %s has its commit between presence and Redis', (method, header) => {
+    const request = lines(
+      `${method} sip:bob@example.test SIP/2.0`,
+      'Via: SIP/2.0/TCP 10.0.0.1;branch=z9hG4bKs',
+      'From: <sip:alice@example.test>;tag=f1',
+      'To: <sip:bob@example.test>',
+      'Call-ID: c1',
+      `CSeq: 1 ${method}`,
+      'Event: presence',
+      'Expires: 600',
+      'Content-Length: 0',
+    );
+    const accepted = addProbe(answer('200 OK', 1, [header], method), report);
+    const { lifelines, steps } = buildLadder([
+      entry(request, { ...hop, direction: 'out' }),
+      entry(accepted, { ...hop, at: NOON + 1_000 }),
+    ]);
+    expect(lifelines.map(({ kind }) => kind)).toEqual(['edge', 'presence', 'store']);
+    expect(steps.map(({ label, from, to, at }) => [label, from, to, at - NOON])).toEqual([
+      [method, 'edge edge-1', 'presence', 0],
+      ['commit', 'presence', 'store', 300],
+      ['200 OK', 'presence', 'edge edge-1', 1_000],
+    ]);
+    expect(steps[1]).toMatchObject({ took: 300, tone: 'good' });
+  });
+});
+
 describe('refusals', () => {
   it('of the registrar have the label that it tells, also where the edge hands them on', () => {
     const brief = answer('423 Interval Too Brief', 1, ['Min-Expires: 60']);

@@ -17,6 +17,8 @@ import type { PresenceCounters } from './counters.ts';
 import type { Lanes } from './lanes.ts';
 import type { Reply } from './on-subscribe.ts';
 import type { EventStore } from './ports.ts';
+import { timed } from './probe.ts';
+import type { Probe } from './probe.ts';
 
 export interface PublishDeps {
   readonly store: Pick<EventStore, 'readPublications' | 'commitPublications'>;
@@ -45,7 +47,7 @@ export class OnPublish {
   constructor(private readonly deps: PublishDeps) {}
 
   /** Answers the request. Rejects with `StoreUnavailable`; the caller then answers 503. */
-  async handle(request: SipRequest, reply: Reply): Promise<void> {
+  async handle(request: SipRequest, reply: Reply, probe?: Probe): Promise<void> {
     const { admission, packages, lanes, tags } = this.deps;
     const aliases = admission.aliases();
     const domainAliases = aliases instanceof Promise ? await aliases : aliases;
@@ -69,12 +71,12 @@ export class OnPublish {
     // An alias is the user, whose state stands under their own name.
     const intent = { ...read.value, resource: found.aor };
     // RFC 3903 §6: requests for one resource are processed in the order that they come in.
-    const decision = await lanes.run(intent.resource, () => this.#carryOut(intent));
+    const decision = await lanes.run(intent.resource, () => this.#carryOut(intent, probe));
     if (decision.kind === 'refuse') this.#refuse(request, reply, decision.refusal);
     else reply(renderPublished(request, decision.etag, decision.expires, this.deps.newToken()));
   }
 
-  async #carryOut(intent: PublishIntent): Promise<PublishDecision> {
+  async #carryOut(intent: PublishIntent, probe: Probe | undefined): Promise<PublishDecision> {
     const { store, clock, policy, currentTrace } = this.deps;
     const { resource } = intent;
     let known = this.#seen.get(resource);
@@ -95,14 +97,8 @@ export class OnPublish {
       const { publications, changed, packages } = decision;
       const expectedVersion = current.version;
       const trace = currentTrace();
-      const outcome = await store.commitPublications({
-        resource,
-        expectedVersion,
-        publications,
-        changed,
-        packages,
-        trace,
-      });
+      const commit = { resource, expectedVersion, publications, changed, packages, trace };
+      const outcome = await timed(probe, () => store.commitPublications(commit));
       if (outcome.kind === 'committed') {
         this.#seen.set(resource, { version: outcome.version, publications });
         return decision;
@@ -115,6 +111,6 @@ export class OnPublish {
 
   #refuse(request: SipRequest, reply: Reply, reason: Refusal): void {
     this.deps.counters.refused(reason.label);
-    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()));
+    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()), reason.label);
   }
 }

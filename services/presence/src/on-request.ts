@@ -7,6 +7,8 @@ import type { PresenceCounters } from './counters.ts';
 import type { OnPublish } from './on-publish.ts';
 import type { OnSubscribe, Reply } from './on-subscribe.ts';
 import type { PresenceLog } from './ports.ts';
+import { probeOf } from './probe.ts';
+import type { Probe } from './probe.ts';
 
 /** Runs a handler inside the span of its request. */
 export type Traced = (request: SipRequest, handle: () => Promise<void>) => Promise<void>;
@@ -39,28 +41,30 @@ export class OnRequest {
     const { counters } = this.deps;
     const method = request.method;
     if (method === 'ACK') return;
+    const probe = probeOf(request);
+    const answer = probe === undefined ? reply : probe.around(reply);
     if (method !== 'SUBSCRIBE' && method !== 'PUBLISH') {
       counters.requests.other += 1;
-      this.#refuse(request, reply, refusal('method', 'Allow: SUBSCRIBE, PUBLISH\r\n'));
+      this.#refuse(request, answer, refusal('method', 'Allow: SUBSCRIBE, PUBLISH\r\n'));
       return;
     }
     counters.requests[method] += 1;
     if (checkRequest(request, { stream: true }) !== undefined) {
-      this.#refuse(request, reply, refusal('malformed'));
+      this.#refuse(request, answer, refusal('malformed'));
       return;
     }
     if (this.#working >= MAX_WORKING) {
-      this.#refuse(request, reply, refusal('overloaded'));
+      this.#refuse(request, answer, refusal('overloaded'));
       return;
     }
-    this.#work(request, reply);
+    this.#work(request, answer, probe);
   }
 
-  #work(request: SipRequest, reply: Reply): void {
+  #work(request: SipRequest, reply: Reply, probe: Probe | undefined): void {
     const { onSubscribe, onPublish, traced, log } = this.deps;
     const handler = request.method === 'SUBSCRIBE' ? onSubscribe : onPublish;
     this.#working += 1;
-    traced(request, () => handler.handle(request, reply))
+    traced(request, () => handler.handle(request, reply, probe))
       .catch((error: unknown) => {
         if (error instanceof StoreUnavailable) {
           this.#refuse(request, reply, refusal('store-unavailable'));
@@ -76,6 +80,6 @@ export class OnRequest {
 
   #refuse(request: SipRequest, reply: Reply, reason: Refusal): void {
     this.deps.counters.refused(reason.label);
-    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()));
+    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()), reason.label);
   }
 }

@@ -19,6 +19,7 @@ import type {
   ListKind,
   PackageRegistry,
   Refusal,
+  RefusalLabel,
   RuleAction,
   StateView,
   StoredSubscription,
@@ -39,6 +40,8 @@ import type { ListWatches } from './list-watches.ts';
 import type { Notifier } from './notifier.ts';
 import type { OnCommand } from './on-command.ts';
 import type { EventStore } from './ports.ts';
+import { timed } from './probe.ts';
+import type { Probe } from './probe.ts';
 import type { Records } from './records.ts';
 import type { SubscriberViews } from './subscriber-views.ts';
 
@@ -60,7 +63,8 @@ export interface SubscribeDeps {
   readonly retryAfter: () => number;
 }
 
-export type Reply = (message: string) => void;
+/** `refusal`: the label of the row by which the message refuses. */
+export type Reply = (message: string, refusal?: RefusalLabel) => void;
 
 /** Tries of one compare-and-set before the subscriber is asked to come again. */
 const MAX_TRIES = 5;
@@ -106,7 +110,7 @@ export class OnSubscribe {
   constructor(private readonly deps: SubscribeDeps) {}
 
   /** Answers the request. Rejects with `StoreUnavailable`; the caller then answers 503. */
-  async handle(request: SipRequest, reply: Reply): Promise<void> {
+  async handle(request: SipRequest, reply: Reply, probe?: Probe): Promise<void> {
     const { admission, packages, store, lanes } = this.deps;
     const aliases = admission.aliases();
     const domainAliases = aliases instanceof Promise ? await aliases : aliases;
@@ -122,7 +126,7 @@ export class OnSubscribe {
       if (target.refusal === undefined && (await this.#commanded(request, reply, asked, undefined))) return;
       const id = this.deps.ids.idOf(asked, store.shardOf(target.aor));
       await lanes.run(id, async () => {
-        this.#answer(request, reply, asked, await this.#carryOut(asked, id, target));
+        this.#answer(request, reply, asked, await this.#carryOut(asked, id, target, probe));
       });
       return;
     }
@@ -133,7 +137,7 @@ export class OnSubscribe {
     }
     if (await this.#commanded(request, reply, intent, id)) return;
     await lanes.run(id, async () => {
-      this.#answer(request, reply, intent, await this.#carryOut(intent, id, undefined));
+      this.#answer(request, reply, intent, await this.#carryOut(intent, id, undefined, probe));
     });
   }
 
@@ -215,7 +219,12 @@ export class OnSubscribe {
   }
 
   /** Decides on what is remembered, or assumes that there is nothing; a refusal or a repeat rests on the store alone. */
-  async #carryOut(intent: SubscribeIntent, id: SubscriptionId, first: Target | undefined): Promise<Outcome> {
+  async #carryOut(
+    intent: SubscribeIntent,
+    id: SubscriptionId,
+    first: Target | undefined,
+    probe: Probe | undefined,
+  ): Promise<Outcome> {
     const { records, clock, policy } = this.deps;
     let known = records.remembered(id);
     let certain = false;
@@ -254,7 +263,7 @@ export class OnSubscribe {
         if (rules !== undefined && !(await this.#areRules(target, rules))) continue;
         return this.#fetched(intent, decision.next, unchanged);
       }
-      const outcome = await this.#write(intent, id, known, decision, rules, unchanged);
+      const outcome = await this.#write(intent, id, known, decision, rules, unchanged, probe);
       if (outcome.kind === 'done') return outcome.outcome;
       if (outcome.kind === 'conflict') known = outcome.stored;
       else if (target !== undefined) this.#keepRules(target.aor, outcome.rules);
@@ -270,6 +279,7 @@ export class OnSubscribe {
     decision: Extract<SubscribeDecision, { kind: 'store' | 'suppress' }>,
     rules: WatcherRules | undefined,
     unchanged: boolean,
+    probe: Probe | undefined,
   ): Promise<
     | { readonly kind: 'done'; readonly outcome: Outcome }
     | { readonly kind: 'conflict'; readonly stored: StoredSubscription | undefined }
@@ -279,7 +289,7 @@ export class OnSubscribe {
     const { next, expires } = decision;
     const suppress = decision.kind === 'suppress';
     if (next === undefined) {
-      const written = await records.write(id, known, undefined);
+      const written = await timed(probe, () => records.write(id, known, undefined));
       if (written.kind === 'conflict' || known === undefined)
         return { kind: 'conflict', stored: written.stored };
       return { kind: 'done', outcome: { kind: 'suppressed', current: known.subscription, expires: 0 } };
@@ -288,7 +298,7 @@ export class OnSubscribe {
     if (next.list !== undefined) await lists.watch(next, intent.entries);
     const notify = !suppress && decision.notify;
     const sources = notify && next.list === undefined && !tellsNothing(next) ? intent.package.sources : [];
-    const written = await records.subscribe({ id, known, next }, rules?.version, sources);
+    const written = await timed(probe, () => records.subscribe({ id, known, next }, rules?.version, sources));
     if (written.kind !== 'written' || written.stored === undefined)
       return written.kind === 'rules' ? written : { kind: 'conflict', stored: written.stored };
     const stored = written.stored;
@@ -381,7 +391,7 @@ export class OnSubscribe {
 
   #refuse(request: SipRequest, reply: Reply, reason: Refusal): void {
     this.deps.counters.refused(reason.label);
-    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()));
+    reply(renderRefusal(request, reason, this.deps.newToken(), this.deps.retryAfter()), reason.label);
   }
 }
 

@@ -22,6 +22,7 @@ import type { DomainTable } from './domain-table.ts';
 import { JobLines } from './job-lines.ts';
 import type { RegistrarAudit, RegistrarEdges, RegistrarLocation, RegistrarLog } from './ports.ts';
 import { RegisterJob } from './register-job.ts';
+import type { Reply } from './register-job.ts';
 import type { SnapshotMemory } from './snapshot-memory.ts';
 
 export interface RegisterHandlerParts {
@@ -75,7 +76,7 @@ export class RegisterHandler {
   }
 
   /** `reply` is called once, now or later. `trace` is carried to whoever acts on the changes. */
-  handle(request: SipRequest, reply: (message: string) => void, trace: string | undefined): void {
+  handle(request: SipRequest, reply: Reply, trace: string | undefined): void {
     const { domains } = this.#parts;
     if (request.method !== 'REGISTER') {
       this.#refuse(request, reply, refuse('wrong-method', request.method, 'Allow: REGISTER\r\n'));
@@ -269,9 +270,9 @@ export class RegisterHandler {
     if (next !== undefined) this.#begin(next);
   }
 
-  #refuse(request: SipRequest, reply: (message: string) => void, refusal: Refusal): void {
+  #refuse(request: SipRequest, reply: Reply, refusal: Refusal): void {
     this.#note(request, refusal.label, refusal.status ?? refusalRow(refusal.label).status, refusal.detail);
-    reply(renderRefusal(request, refusal, this.#parts.retryAfter()));
+    reply(renderRefusal(request, refusal, this.#parts.retryAfter()), refusal.label);
   }
 
   #note(request: SipRequest, outcome: OutcomeLabel, status: number, detail?: string): void {

@@ -1,6 +1,9 @@
 import type { Policy } from '@rollcall/location';
-import type { IsUnreachable, RegisterIntent } from '@rollcall/registration';
+import type { IsUnreachable, RefusalLabel, RegisterIntent } from '@rollcall/registration';
 import type { SipRequest } from '@rollcall/sip';
+
+/** `refusal`: the label of the row by which the message refuses. */
+export type Reply = (message: string, refusal?: RefusalLabel) => void;
 
 /** A REGISTER on its way through the registrar. */
 export class RegisterJob {
@@ -20,7 +23,7 @@ export class RegisterJob {
 
   constructor(
     readonly request: SipRequest,
-    readonly reply: (message: string) => void,
+    readonly reply: Reply,
     public intent: RegisterIntent,
     public policy: Policy,
     readonly trace: string | undefined,

@@ -2,13 +2,10 @@ import type { SipRequest } from '@rollcall/sip';
 import type { Histogram, Tracing } from '@rollcall/telemetry';
 import { addProbe, asksForProbe } from '@rollcall/trace';
 import type { RegistrarLocation } from './ports.ts';
+import type { Reply } from './register-job.ts';
 
 /** What handles one request and answers it once. */
-export type RequestHandler = (
-  request: SipRequest,
-  reply: (message: string) => void,
-  trace: string | undefined,
-) => void;
+export type RequestHandler = (request: SipRequest, reply: Reply, trace: string | undefined) => void;
 
 /** Names that the wrapper uses; they come from telemetry's one file. */
 export interface TraceNames {
@@ -24,19 +21,15 @@ const US_PER_MS = 1000;
 const probed = { open: 0, commit: undefined as { readonly at: number; readonly took: number } | undefined };
 
 /** The reply with a report of what became of the request (`@rollcall/trace`), for one that asks. */
-function probe(
-  request: SipRequest,
-  reply: (message: string) => void,
-  began: number,
-): (message: string) => void {
+function probe(request: SipRequest, reply: Reply, began: number): Reply {
   if (!asksForProbe(request.raw)) return reply;
   probed.open += 1;
-  return (message) => {
+  return (message, refusal) => {
     probed.open -= 1;
     const total = (performance.now() - began) * US_PER_MS;
     const { commit } = probed;
     const accepted = Number(message.slice(STATUS_AT, STATUS_END)) < 300;
-    const outcome = commit !== undefined && accepted ? 'committed' : accepted ? 'unchanged' : 'refused';
+    const outcome = !accepted ? (refusal ?? 'refused') : commit === undefined ? 'unchanged' : 'committed';
     const times =
       commit === undefined
         ? {}
@@ -55,14 +48,14 @@ export function traced(
   names: TraceNames,
   seconds: Histogram,
 ): (request: SipRequest, reply: (message: string) => void) => void {
-  const timed = (request: SipRequest, reply: (message: string) => void, trace: string | undefined): void => {
+  const timed = (request: SipRequest, reply: Reply, trace: string | undefined): void => {
     const began = performance.now();
     const answer = probe(request, reply, began);
     handler(
       request,
-      (message) => {
+      (message, refusal) => {
         seconds.observe((performance.now() - began) / MS_PER_SECOND);
-        answer(message);
+        answer(message, refusal);
       },
       trace,
     );

@@ -34,6 +34,12 @@ export function innerRule(
 /** What a refusal means to the person who looks for the fault, by the labels of all refusal tables. */
 export const REASONS: Readonly<Record<string, string>> = {
   // the edge
+  unauthorized: 'The edge wants proof of who asks',
+  'proxy-auth': 'The edge wants proof of who asks before it hands the request on',
+  'address-banned':
+    'Too many wrong passwords, or challenges that nobody answered, came from this network address: it is shut out for some minutes',
+  'guess-throttled':
+    'Too many wrong passwords were tried for this name: for a minute answers are looked at only from where its user has been before',
   'bad-credentials': 'The Authorization header cannot be read as an answer to a challenge',
   'digest-uri':
     'The uri inside the credentials is not the one that is asked for: something between has rewritten it',
@@ -62,16 +68,21 @@ export const REASONS: Readonly<Record<string, string>> = {
   'bad-wildcard': 'Contact: * stands only alone and with Expires: 0',
   'bad-contact': 'A Contact cannot be read, so none of them was applied',
   'insecure-path': 'A sips: Contact wants a sips: Request-URI',
+  'contact-loops': 'The Contact leads back to this service, not to a device',
+  'contact-scheme': 'A device can be reached at a sip: or sips: address only',
   'several-flows': 'A REGISTER sets up one outbound flow, not several',
   'no-identity': 'The request carries no identity that was proved',
   'not-allowed':
     'The user that was proved may not do this for that address: a grant is missing, or the phone has the wrong account',
+  'transport-not-allowed': 'The policy of the domain does not allow this transport',
   'too-many-contacts': 'The address has as many devices as its policy allows',
   'unknown-aor': 'There is no such address-of-record',
   'aor-outside-domain': 'The address in To belongs to another domain than the Request-URI',
   'wrong-method': 'The registrar only takes REGISTER',
   'uri-scheme': 'Only sip:, sips: and tel: addresses can be registered',
   'bad-extension': 'The phone demands an extension that is not supported',
+  'outbound-required': 'The policy wants outbound registration (RFC 5626), and the phone does not offer it',
+  'push-unsupported': 'The push notification service that the phone names is not served here',
   'interval-too-brief': 'The phone asks for a shorter time than the policy allows',
   'no-outbound-hop': 'The first hop does not support outbound registration',
   'stale-cseq': 'The request is older than one that was applied already (its CSeq is not higher)',
@@ -89,6 +100,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'precondition-failed':
     'The published state that is meant has expired or was replaced; the phone publishes it anew',
   'body-too-large': 'The body is over the limit',
+  'publications-full': 'As many publications of this address are kept as there may be',
+  'extension-required': 'This is told in lists only, and the phone does not say that it takes them',
   'unsupported-body': 'State of this event package is not published in this format',
   'no-subscription': 'The subscription has ended or never was; the phone must subscribe anew',
   'bad-event': 'The event package is unknown or missing',

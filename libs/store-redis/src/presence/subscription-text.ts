@@ -16,7 +16,8 @@ import { base36, base36x8, base36x9, readBase36 } from '../codec/base36.ts';
  * The subscription record: `1` (format) · version, 9 digits · expiry in ms, 8 digits · due in ms, 8 digits · lines. The scripts
  * compare the numbers as texts. What stands elsewhere in the record is not written again. No value holds a line feed: the domain
  * sees to that when it reads a SUBSCRIBE. The fourth line is the delivery's letter, numbers with commas between, and last four
- * letters: access, reason, list, quenched; records of version 0.1 end after the fifth number.
+ * letters: access, reason, list, quenched. What is as usual at its end is left out; the build before this one reads five numbers
+ * and no letters, and must be able to read what is written here (docs/operations.md, "Upgrade and rollback").
  */
 
 const FORMAT = '1';
@@ -59,9 +60,12 @@ const LIST_OF = inverse(LISTS);
 /** Flags of nearly all subscriptions. */
 const PLAIN_FLAGS = 'at--';
 
-function printFlags({ access, reason, list, quenched }: Subscription): string {
-  if (access === 'active' && reason === 'timeout' && list === undefined && !quenched) return PLAIN_FLAGS;
+/** `,<seconds of Retry-After>,<flags>`; nothing for nearly all subscriptions. */
+function printRare({ access, reason, list, quenched, retryAfter }: Subscription): string {
+  const plain = access === 'active' && reason === 'timeout' && list === undefined && !quenched;
+  if (plain && retryAfter === 0) return '';
   return (
+    `,${base36(retryAfter)},` +
     ACCESS[access] +
     REASONS[reason] +
     (list === undefined ? NO_LIST : LISTS[list]) +
@@ -74,8 +78,7 @@ export function printSubscription(version: number, subscription: Subscription): 
   const numbers =
     LETTERS[s.delivery] +
     `${base36(s.remoteCseq)},${base36(s.localCseq)},${base36(s.until)},${base36(s.failures)},${base36(s.documents)},` +
-    `${base36(s.createdAt)},${base36(s.minInterval)},${base36(s.notifiedAt)},${base36(s.answered)},${base36(s.retryAfter)},` +
-    printFlags(s);
+    `${base36(s.createdAt)},${base36(s.minInterval)},${base36(s.notifiedAt)},${base36(s.answered)}${printRare(s)}`;
   let text =
     FORMAT +
     base36x9(version) +
@@ -83,7 +86,7 @@ export function printSubscription(version: number, subscription: Subscription): 
     base36x8(dueAt(s)) +
     `${s.resource}\n${s.package}\n${s.eventId}\n${numbers}\n${s.callId}\n${s.remoteTag}\n` +
     `${same(s.watcher, s.resource)}\n${same(s.remoteUri, s.watcher)}\n${same(s.localUri, s.resource)}\n` +
-    `${s.remoteTarget}\n${printOwn(s.localTarget, s.id, s.route[0])}\n${s.accept}\n${s.sent}`;
+    `${s.remoteTarget}\n${printOwn(s.localTarget, s.id)}\n${s.accept}\n${s.sent}`;
   for (const route of s.route) text += `\n${route}`;
   return text;
 }
@@ -150,14 +153,13 @@ export function readSubscriptionText(id: SubscriptionId, text: string): StoredSu
 /** `=` for a text that stands in another line already. */
 const same = (text: string, other: string): string => (text === other ? '=' : text);
 
-/** `@host` for `sip:<id>@host`; `^` and a number where that many characters of the route are it, from its `@` on. */
-function printOwn(target: string, id: SubscriptionId, top: string | undefined): string {
+/** `@host` for `sip:<id>@host`. */
+function printOwn(target: string, id: SubscriptionId): string {
   const prefix = `sip:${id}`;
-  if (!target.startsWith(`${prefix}@`)) return target;
-  const own = target.slice(prefix.length);
-  return top?.startsWith(own, top.indexOf('@')) === true ? `^${base36(own.length)}` : own;
+  return target.startsWith(`${prefix}@`) ? target.slice(prefix.length) : target;
 }
 
+/** Reads `^` and a number too: that many characters of the route are it, from its `@` on. Shorter, and to be written when the build before reads it. */
 function readOwn(line: string, id: SubscriptionId, top = ''): string {
   if (line.startsWith('@')) return `sip:${id}${line}`;
   if (!line.startsWith('^')) return line;

@@ -47,7 +47,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'system',
-          include: ['test/{system,interop,deploy,faults,chaos}/**/*.test.ts'],
+          include: ['test/{system,interop,deploy,faults,chaos,upgrade}/**/*.test.ts'],
           // Processes are run as built: see that the build is not older than the source.
           globalSetup: ['test/system/build.ts'],
           ...tries,

@@ -103,7 +103,12 @@ export class Watchers {
   readonly #watchers: Watcher[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  async start(system: TestSystem, accounts: readonly Account[], edges: number): Promise<void> {
+  async start(
+    system: Pick<TestSystem, 'phone' | 'domain'>,
+    accounts: readonly Account[],
+    edges: number,
+    refreshMs = REFRESH_MS,
+  ): Promise<void> {
     for (const [n, account] of accounts.entries()) {
       const phone = await system.phone(account, { edge: (n % edges) + 1, algorithms: ['MD5'] });
       const watcher = new Watcher(phone, `sip:${account.user}@${system.domain}`, n);
@@ -114,7 +119,7 @@ export class Watchers {
     this.#timer = setInterval(() => {
       const watcher = this.#watchers[next++ % this.#watchers.length];
       void watcher?.refresh();
-    }, REFRESH_MS / this.#watchers.length);
+    }, refreshMs / this.#watchers.length);
   }
 
   get aors(): string[] {

@@ -74,7 +74,7 @@ export const METRICS = {
   sweptBindings: 'rollcall_swept_bindings_total',
   /** event, kind */
   subscriptionChanges: 'rollcall_subscription_changes_total',
-  /** event, status */
+  /** event, status: a code that has a name, else its class (`4xx`), or what became of it without an answer */
   notifications: 'rollcall_notifications_total',
   dirtyBacklog: 'rollcall_dirty_backlog',
   /** command */

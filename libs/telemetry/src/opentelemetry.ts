@@ -14,8 +14,9 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-node';
 import { SpanLineProcessor } from './span-lines.ts';
-import { printTraceparent, readTraceparent } from './traceparent.ts';
-import type { Span, SpanAttributes, SpanKind, Tracing, TracingOptions } from './tracing.ts';
+import { NOT_SAMPLED, printTraceparent, readTraceparent } from './traceparent.ts';
+import type { TraceParent } from './traceparent.ts';
+import type { Span, SpanAttributes, SpanFacts, SpanKind, Tracing, TracingOptions } from './tracing.ts';
 import { TracingConfigError } from './tracing.ts';
 
 const KINDS: Readonly<Record<SpanKind, OtelKind>> = {
@@ -26,12 +27,35 @@ const KINDS: Readonly<Record<SpanKind, OtelKind>> = {
   consumer: OtelKind.CONSUMER,
 };
 
+type Storage = AsyncLocalStorage<RunningSpan | UnsampledSpan>;
+
+/** Stands for every span of a trace that is not sampled; it is entered all the same, so that nothing inside it becomes a root. */
+class UnsampledSpan implements Span {
+  readonly traceparent = NOT_SAMPLED;
+  readonly recording = false;
+
+  constructor(private readonly storage: Storage) {}
+
+  within<T>(fn: () => T): T {
+    return this.storage.run(this, fn);
+  }
+
+  set(): void {
+    // Nobody will see it.
+  }
+
+  end(): void {
+    // It was never begun.
+  }
+}
+
 class RunningSpan implements Span {
   readonly traceparent: string;
+  readonly recording = true;
 
   constructor(
     readonly span: OtelSpan,
-    private readonly storage: AsyncLocalStorage<RunningSpan>,
+    private readonly storage: Storage,
   ) {
     const context = span.spanContext();
     this.traceparent = printTraceparent({
@@ -62,25 +86,25 @@ class RunningSpan implements Span {
 
 class OpenTelemetryTracing implements Tracing {
   readonly enabled = true;
-  readonly #current = new AsyncLocalStorage<RunningSpan>();
+  readonly #current: Storage = new AsyncLocalStorage();
+  readonly #unsampled = new UnsampledSpan(this.#current);
   readonly #tracer: Tracer;
 
-  constructor(private readonly provider: NodeTracerProvider) {
+  constructor(
+    private readonly provider: NodeTracerProvider,
+    /** Share of the traces begun here that are sampled, decided before anything is made; undefined: the SDK decides for each span. */
+    private readonly share: number | undefined,
+  ) {
     this.#tracer = provider.getTracer('rollcall');
   }
 
-  start(
-    name: string,
-    attributes: SpanAttributes,
-    parent: string | undefined,
-    kind: SpanKind = 'internal',
-  ): Span {
+  start(name: string, attributes: SpanFacts, parent: string | undefined, kind: SpanKind = 'internal'): Span {
     return this.#open(name, attributes, parent, kind);
   }
 
   run<T>(
     name: string,
-    attributes: SpanAttributes,
+    attributes: SpanFacts,
     parent: string | undefined,
     fn: () => T,
     kind: SpanKind = 'internal',
@@ -123,20 +147,35 @@ class OpenTelemetryTracing implements Tracing {
     await this.provider.shutdown();
   }
 
-  #open(name: string, attributes: SpanAttributes, parent: string | undefined, kind: SpanKind): RunningSpan {
-    const options = { kind: KINDS[kind], attributes: attributes as Attributes };
-    return new RunningSpan(this.#tracer.startSpan(name, options, this.#context(parent)), this.#current);
+  #open(
+    name: string,
+    facts: SpanFacts,
+    parent: string | undefined,
+    kind: SpanKind,
+  ): RunningSpan | UnsampledSpan {
+    if (parent === NOT_SAMPLED && this.share !== undefined) return this.#unsampled;
+    const remote = readTraceparent(parent);
+    if (this.share !== undefined && !this.#isSampled(remote, this.share)) return this.#unsampled;
+    const attributes = (typeof facts === 'function' ? facts() : facts) as Attributes;
+    const options = { kind: KINDS[kind], attributes };
+    return new RunningSpan(this.#tracer.startSpan(name, options, this.#context(remote)), this.#current);
   }
 
-  #context(parent: string | undefined): Context {
-    const remote = readTraceparent(parent);
+  /** Whoever began the trace has decided for all of it; here it is decided for those that begin here. */
+  #isSampled(remote: TraceParent | undefined, share: number): boolean {
+    if (remote !== undefined) return (remote.flags & TraceFlags.SAMPLED) !== 0;
+    const current = this.#current.getStore();
+    return current === undefined ? Math.random() < share : current.recording;
+  }
+
+  #context(remote: TraceParent | undefined): Context {
     if (remote !== undefined) {
       const traceFlags = remote.flags & TraceFlags.SAMPLED;
       const context = { traceId: remote.traceId, spanId: remote.spanId, traceFlags, isRemote: true };
       return trace.setSpanContext(ROOT_CONTEXT, context);
     }
     const current = this.#current.getStore();
-    return current === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, current.span);
+    return current?.recording === true ? trace.setSpan(ROOT_CONTEXT, current.span) : ROOT_CONTEXT;
   }
 }
 
@@ -150,24 +189,35 @@ function ratio(text: string | undefined): number {
   );
 }
 
+/** Who decides what is sampled: a share of the traces that begin here, or a sampler of the SDK for each span. */
+interface Sampling {
+  readonly share?: number;
+  readonly sampler: Sampler;
+}
+
+const wholeTraces = (share: number): Sampling => ({
+  share,
+  sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
+});
+
 // The sampler names of the OpenTelemetry SDK specification; parent-based by default, so that a trace is whole or not there.
-function samplerFor(env: TracingOptions['env']): Sampler {
-  const share = new TraceIdRatioBasedSampler(ratio(env['OTEL_TRACES_SAMPLER_ARG']));
+function samplingFor(env: TracingOptions['env']): Sampling {
+  const share = ratio(env['OTEL_TRACES_SAMPLER_ARG']);
   const name = env['OTEL_TRACES_SAMPLER'] ?? '';
   switch (name) {
     case '':
     case 'parentbased_traceidratio':
-      return new ParentBasedSampler({ root: share });
+      return wholeTraces(share);
     case 'parentbased_always_on':
-      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
+      return wholeTraces(1);
     case 'parentbased_always_off':
-      return new ParentBasedSampler({ root: new AlwaysOffSampler() });
+      return wholeTraces(0);
     case 'traceidratio':
-      return share;
+      return { sampler: new TraceIdRatioBasedSampler(share) };
     case 'always_on':
-      return new AlwaysOnSampler();
+      return { sampler: new AlwaysOnSampler() };
     case 'always_off':
-      return new AlwaysOffSampler();
+      return { sampler: new AlwaysOffSampler() };
     default:
       throw new TracingConfigError('OTEL_TRACES_SAMPLER', `${JSON.stringify(name)} is not a sampler`);
   }
@@ -215,10 +265,7 @@ export function startOpenTelemetry(options: TracingOptions, exporter: 'otlp' | '
     'service.name': env['OTEL_SERVICE_NAME'] ?? options.service,
     'service.namespace': 'rollcall',
   });
-  const provider = new NodeTracerProvider({
-    resource,
-    sampler: samplerFor(env),
-    spanProcessors: [processorFor(options, exporter)],
-  });
-  return new OpenTelemetryTracing(provider);
+  const { sampler, share } = samplingFor(env);
+  const spanProcessors = [processorFor(options, exporter)];
+  return new OpenTelemetryTracing(new NodeTracerProvider({ resource, sampler, spanProcessors }), share);
 }

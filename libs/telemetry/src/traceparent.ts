@@ -25,8 +25,15 @@ export function printTraceparent(parent: TraceParent): string {
   return `00-${parent.traceId}-${parent.spanId}-${parent.flags.toString(16).padStart(2, '0')}`;
 }
 
+/**
+ * What is handed on of every trace that is not sampled: whoever reads it begins none of its own. It names no trace, so that nothing
+ * has to be made up for what nobody will see.
+ */
+export const NOT_SAMPLED = `00-${'f'.repeat(32)}-${'f'.repeat(16)}-00`;
+
 /** The log fields that join a line to a trace; empty without one. */
 export function traceIds(traceparent: string | undefined): Record<string, string> {
+  if (traceparent === NOT_SAMPLED) return {};
   const parent = readTraceparent(traceparent);
   return parent === undefined ? {} : { trace_id: parent.traceId, span_id: parent.spanId };
 }

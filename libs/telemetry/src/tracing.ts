@@ -1,11 +1,15 @@
 /** What a span is at its seam (OpenTelemetry SpanKind). */
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>;
+/** Attributes, or how to make them for a span that is sampled. */
+export type SpanFacts = SpanAttributes | (() => SpanAttributes);
 
 /** A started span, for callback code that cannot be wrapped in `run`. */
 export interface Span {
   /** To be handed on as the parent of what this causes; undefined when tracing is off. */
   readonly traceparent: string | undefined;
+  /** False when nobody will see the span: what is set on it need not be made. */
+  readonly recording: boolean;
   /** Runs `fn` with this span as the current one. */
   within<T>(fn: () => T): T;
   set(attributes: SpanAttributes): void;
@@ -21,14 +25,8 @@ export interface Tracing {
    * Runs `fn` in a span and ends it when `fn` returns, throws, or its promise settles.
    * The parent is a W3C traceparent; without one, the current span.
    */
-  run<T>(
-    name: string,
-    attributes: SpanAttributes,
-    parent: string | undefined,
-    fn: () => T,
-    kind?: SpanKind,
-  ): T;
-  start(name: string, attributes: SpanAttributes, parent: string | undefined, kind?: SpanKind): Span;
+  run<T>(name: string, attributes: SpanFacts, parent: string | undefined, fn: () => T, kind?: SpanKind): T;
+  start(name: string, attributes: SpanFacts, parent: string | undefined, kind?: SpanKind): Span;
   /** Adds attributes to the current span. */
   annotate(attributes: SpanAttributes): void;
   /** The traceparent of the current span. */
@@ -41,7 +39,13 @@ const nothing = (): void => undefined;
 const settled = Promise.resolve();
 
 /** The span of `noTracing`. */
-export const noSpan: Span = { traceparent: undefined, within: (fn) => fn(), set: nothing, end: nothing };
+export const noSpan: Span = {
+  traceparent: undefined,
+  recording: false,
+  within: (fn) => fn(),
+  set: nothing,
+  end: nothing,
+};
 
 /** Tracing that is off: no SDK loaded, nothing allocated. */
 export const noTracing: Tracing = {

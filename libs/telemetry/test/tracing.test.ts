@@ -7,8 +7,10 @@ import {
   createTracing,
   noSpan,
   noTracing,
+  NOT_SAMPLED,
   printTraceparent,
   readTraceparent,
+  traceIds,
 } from '../src/index.ts';
 import type { SpanLine, Tracing } from '../src/index.ts';
 
@@ -131,6 +133,44 @@ describe('O04 tracing that is on', () => {
     tracing.run('unsampled', {}, UNSAMPLED, () => undefined);
     tracing.run('sampled', {}, PARENT, () => undefined);
     expect(spans.map((span) => span.span)).toEqual(['sampled']);
+  });
+
+  it('O04 samples whole traces: the share that is asked for, each with all of its spans', async () => {
+    const { tracing, spans } = await consoleTracing({ OTEL_TRACES_SAMPLER_ARG: '0.1' });
+    let made = 0;
+    const facts = (): { 'sip.request.method': string } => {
+      made += 1;
+      return { 'sip.request.method': 'REGISTER' };
+    };
+    for (let i = 0; i < 2_000; i += 1) {
+      const edge = tracing.start('edge', facts, undefined, 'server');
+      await edge.within(async () => {
+        await Promise.resolve();
+        // Inside, and where only the text arrives, nothing is decided anew.
+        tracing.run('inside', {}, undefined, () => undefined);
+        tracing.run('registrar', {}, edge.traceparent, () => undefined);
+      });
+      edge.end();
+    }
+    const traces = new Set(spans.map((span) => span.trace_id));
+    expect(traces.size).toBeGreaterThan(120);
+    expect(traces.size).toBeLessThan(290);
+    expect(spans.length).toBe(3 * traces.size);
+    expect(made).toBe(traces.size);
+  });
+
+  it('O04 what is not sampled says so to whoever is asked next, and to no log', async () => {
+    const { tracing } = await consoleTracing({ OTEL_TRACES_SAMPLER: 'parentbased_always_off' });
+    const span = tracing.start('edge', {}, undefined);
+    expect([span.recording, span.traceparent]).toEqual([false, NOT_SAMPLED]);
+    expect(readTraceparent(NOT_SAMPLED)?.flags).toBe(0);
+    expect(span.within(() => tracing.current())).toBe(NOT_SAMPLED);
+    expect(traceIds(NOT_SAMPLED)).toEqual({});
+    const sampled = tracing.start('edge', {}, PARENT);
+    expect([sampled.recording, traceIds(sampled.traceparent)['trace_id']]).toEqual([
+      true,
+      '0af7651916cd43dd8448eb211c80319c',
+    ]);
   });
 
   it('O06 refuses exporters, samplers and ratios that it cannot serve, naming the key', async () => {

@@ -58,12 +58,12 @@ export function traced(user: FrontUser, tracing: Tracing, words: Words): FrontUs
       const { request, flow } = transaction;
       const span = tracing.start(
         words.spans.edgeRequest,
-        attributesOf(request, flow, words),
+        () => attributesOf(request, flow, words),
         undefined,
         'server',
       );
       span.within(() => {
-        user.onRequest(new TracedTransaction(transaction, span, words));
+        user.onRequest(span.recording ? new TracedTransaction(transaction, span, words) : transaction);
       });
     },
     onAck(request, flow) {
@@ -82,7 +82,7 @@ export function tracedInner(handle: InnerHandler, tracing: Tracing, words: Words
     const parent = request.header('traceparent');
     const span = tracing.start(
       words.spans.edgeDeliver,
-      { [attributes.sipMethod]: request.method, [attributes.sipCallId]: request.header('call-id') },
+      () => ({ [attributes.sipMethod]: request.method, [attributes.sipCallId]: request.header('call-id') }),
       parent,
       'server',
     );

@@ -111,6 +111,10 @@ export function tracedLocation(
     commitThen: (commit, done) => {
       const attributes = { [names.operation]: 'commit-location', [names.system]: 'redis' };
       const span = tracing.start(names.span, attributes, commit.trace, 'client');
+      if (!span.recording) {
+        timed.commitThen(commit, done);
+        return;
+      }
       timed.commitThen({ ...commit, trace: span.traceparent }, (error, outcome) => {
         if (error !== undefined) span.set({ [names.error]: error.name });
         span.end();

@@ -5,6 +5,7 @@ import type { ApiApp } from '@rollcall/http/api';
 import type { EpochMs } from '@rollcall/kernel';
 import type { Binding, ListedAor, ListingFilter } from '@rollcall/location';
 import { bindingEdge, bindingTransport } from '@rollcall/location';
+import { listByPrefix, MOST_DOMAINS } from '../aor-search.ts';
 import { identityOf, secured } from '../auth/access.ts';
 import type { Identity } from '../auth/identity.ts';
 import { mustSee } from '../auth/identity.ts';
@@ -21,7 +22,8 @@ const AorsQuery = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 512,
-        description: 'How the AoR begins: sip:ali, or ali for a SIP AoR',
+        description:
+          'How the AoR begins: sip:ali, or ali for a SIP AoR. Without a domain it is looked for in the domains that are served.',
       }),
     ),
     transport: Type.Optional(
@@ -116,7 +118,18 @@ function domainOf(
 
 /** The addresses-of-record that are registered now. */
 export function aorRoutes(app: ApiApp, context: AdminContext): void {
-  const { location, clock } = context.ports;
+  const { location, clock, users } = context.ports;
+
+  async function search(filter: ListingFilter, cursor: string | undefined, limit: number) {
+    const { prefix, domain } = filter;
+    // An AoR of tel: may have no domain.
+    if (prefix !== undefined && domain === undefined && !prefix.startsWith('tel:')) {
+      const domains = (await users.domains.list()).map(({ name }) => name);
+      if (domains.length > 0 && domains.length <= MOST_DOMAINS)
+        return listByPrefix(location, { ...filter, prefix }, domains, cursor, limit);
+    }
+    return location.list(filter, cursor, limit);
+  }
 
   app.get('/v1/aors', {
     schema: {
@@ -140,7 +153,7 @@ export function aorRoutes(app: ApiApp, context: AdminContext): void {
         ...(query.user_agent === undefined ? {} : { userAgent: octets(query.user_agent) }),
         ...(query.edge === undefined ? {} : { edge: query.edge }),
       };
-      const page = await location.list(filter, fromCursor(query.cursor), query.limit);
+      const page = await search(filter, fromCursor(query.cursor), query.limit);
       const now = clock.now();
       return { items: page.items.map((listed) => viewOf(listed, now)), ...toCursor(page.cursor) };
     },

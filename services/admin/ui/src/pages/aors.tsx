@@ -4,13 +4,15 @@ import { plain, span } from '../format.ts';
 import type { Domain, EdgeHealth, PageOf, RegisteredAor } from '../model.ts';
 import { href } from '../router.ts';
 import { Empty, Failure, Panel, Pill, Table } from '../parts/basics.tsx';
-import { asError, useApi, useEvents, useSettled, useTitle } from '../parts/hooks.ts';
+import { asError, useApi, useEvents, usePaced, useSettled, useTitle } from '../parts/hooks.ts';
 
 const PAGE = 50;
 /** A page of the listing may be short, or empty, and still not be the last: so many are read for one screen. */
 const MOST_READS = 40;
-/** Keys and events come in bursts. */
+/** Keys come in bursts. */
 const SETTLE_MS = 250;
+/** Under load somebody registers all the time: the first screen is read again this often, and no oftener. */
+const NEWS_MS = 1_000;
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'];
 
 interface Filter {
@@ -26,7 +28,13 @@ interface Found {
   readonly cursor: string | undefined;
 }
 
-async function read(filter: Filter, from: string | undefined, signal: AbortSignal): Promise<Found> {
+/** One screen; `onPart` is told what has been found so far, since a rare thing is looked for in many pages. */
+async function read(
+  filter: Filter,
+  from: string | undefined,
+  signal: AbortSignal,
+  onPart: (found: Found) => void,
+): Promise<Found> {
   const items: RegisteredAor[] = [];
   let cursor = from;
   for (let reads = 0; reads < MOST_READS && items.length < PAGE; reads += 1) {
@@ -37,6 +45,7 @@ async function read(filter: Filter, from: string | undefined, signal: AbortSigna
     items.push(...page.items);
     cursor = page.cursor;
     if (cursor === undefined) break;
+    onPart({ items: [...items], cursor });
   }
   return { items, cursor };
 }
@@ -60,20 +69,28 @@ export function AorsPage({ query }: { query: URLSearchParams }) {
   const domains = useApi<PageOf<Domain>>('/v1/domains');
   const edges = useApi<PageOf<EdgeHealth>>('/v1/edges');
   const abort = useRef<AbortController | undefined>(undefined);
+  /** What stands above the screen that is being read. */
+  const shown = useRef<readonly RegisteredAor[]>([]);
+  /** False for what is so rare that it took long to find: it is not looked for again and again. */
+  const cheap = useRef(true);
 
   const load = useCallback(
-    async (from?: string): Promise<void> => {
+    async (from?: string, again = false): Promise<void> => {
       abort.current?.abort();
       const own = new AbortController();
       abort.current = own;
+      const began = performance.now();
       setBusy(true);
       try {
-        const next = await read(settled, from, own.signal);
-        setFound((before) =>
-          from === undefined || before === undefined
-            ? next
-            : { ...next, items: [...before.items, ...next.items] },
-        );
+        const show = (next: Found): void => {
+          setFound(from === undefined ? next : { ...next, items: [...shown.current, ...next.items] });
+        };
+        const next = await read(settled, from, own.signal, (part) => {
+          if (!again && !own.signal.aborted) show(part);
+        });
+        show(next);
+        shown.current = from === undefined ? next.items : [...shown.current, ...next.items];
+        cheap.current = performance.now() - began < NEWS_MS;
         setPaged(from !== undefined);
         setError(undefined);
       } catch (problem) {
@@ -94,13 +111,16 @@ export function AorsPage({ query }: { query: URLSearchParams }) {
 
   // Whoever registers or goes changes the first screen; further ones stay as they were read.
   const [news, setNews] = useState(0);
-  const calm = useSettled(news, SETTLE_MS);
+  const calm = usePaced(news, NEWS_MS);
   const live = useEvents('/v1/events?kind=registered,expired,unregistered,deactivated', () => {
     setNews((before) => before + 1);
   });
+  const seen = useRef(0);
   useEffect(() => {
-    if (calm > 0 && !paged) void load();
-  }, [calm]);
+    if (calm === seen.current || paged || busy || !cheap.current) return;
+    seen.current = calm;
+    void load(undefined, true);
+  }, [calm, busy]);
 
   const field = (name: keyof Filter) => ({
     value: filter[name],

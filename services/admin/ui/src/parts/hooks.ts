@@ -78,6 +78,23 @@ export function useSettled<T>(value: T, ms: number): T {
   return settled;
 }
 
+/** The value, taken up at once, and then at most once in so many milliseconds for as long as it changes. */
+export function usePaced<T>(value: T, ms: number): T {
+  const [paced, setPaced] = useState(value);
+  const last = useRef(0);
+  useEffect(() => {
+    const wait = Math.max(0, last.current + ms - Date.now());
+    const timer = setTimeout(() => {
+      last.current = Date.now();
+      setPaced(value);
+    }, wait);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [value, ms]);
+  return paced;
+}
+
 /** The title of the page in the tab. */
 export function useTitle(title: string): void {
   useEffect(() => {

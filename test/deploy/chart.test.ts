@@ -233,6 +233,7 @@ describe('O05 the Helm chart', () => {
     ['a variable that is neither ours nor of OpenTelemetry', ['--set', 'env.FOO=1']],
     ['no Redis at all', ['--set', 'redis.bundled.enabled=false']],
     ['an ingress without a host', ['--set', 'admin.ingress.enabled=true']],
+    ['a replica to wait for where there is none', ['--set', 'redis.durability=replica']],
     ['TLS without a certificate', ['--set', 'edge.sip.tls.enabled=true']],
   ])('refuses %s', (_what, values) => {
     expect(helm('template', RELEASE, CHART, ...values).ok).toBe(false);

@@ -54,6 +54,8 @@ podSelector:
 - name: ROLLCALL_REDIS_CLUSTER
   value: {{ . | quote }}
 {{- end }}
+- name: ROLLCALL_DURABILITY
+  value: {{ .Values.redis.durability | quote }}
 {{- end }}
 
 {{/* What the site adds: (list $ $component); a name of the component wins over the same name for all. */}}

@@ -22,7 +22,7 @@ const TICKS_PER_SECOND = 100;
 const client = new StoreClient({ url, commandTimeoutMs: 5000 });
 await client.settled();
 const clock = new RedisClock(client, 0);
-const location = new RedisLocation(client, clock);
+const location = new RedisLocation(client);
 
 const info = async (section: string): Promise<Map<string, string>> =>
   new Map(

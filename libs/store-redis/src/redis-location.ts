@@ -6,14 +6,13 @@ import type {
   LocationReader,
   LocationSnapshot,
   LocationWriter,
-  StoreClock,
 } from '@rollcall/location';
 import { listOf, textOf } from './call.ts';
 import type { Reply } from './call.ts';
 import type { StoreClient } from './client.ts';
 import { decimalMs } from './codec/base36.ts';
 import { changesForPresence, printChanges } from './codec/changes.ts';
-import { expirySpan, firstVersion, printRecord, readRecord, versionText } from './codec/record.ts';
+import { drawVersion, expirySpan, printRecord, readRecord, versionText } from './codec/record.ts';
 import { keys, MAX_SHARDS, shardKey, shardOf } from './keys.ts';
 import { bulk, defineScript } from './script.ts';
 import { slotOf } from './slot.ts';
@@ -36,10 +35,7 @@ export type CommitDone = (error: Error | undefined, outcome: CommitOutcome | und
 
 /** Location records in Redis: one for each AoR, changed by compare-and-set in one script and one round trip. */
 export class RedisLocation implements LocationReader, LocationWriter {
-  constructor(
-    private readonly client: StoreClient,
-    private readonly clock: StoreClock,
-  ) {}
+  constructor(private readonly client: StoreClient) {}
 
   async read(aor: Aor, options?: { readonly confirmed?: boolean }): Promise<LocationSnapshot> {
     const shard = shardOf(aor);
@@ -64,12 +60,7 @@ export class RedisLocation implements LocationReader, LocationWriter {
   /** `commit` without a promise, for the REGISTER path. */
   commitThen(commit: Commit, done: CommitDone): void {
     const { aor, bindings, expectedVersion, changes } = commit;
-    const version =
-      bindings.length === 0
-        ? 0
-        : expectedVersion === 0
-          ? firstVersion(this.clock.now())
-          : expectedVersion + 1;
+    const version = bindings.length === 0 ? 0 : expectedVersion === 0 ? drawVersion() : expectedVersion + 1;
     const { first, last } = expirySpan(bindings);
     const record = version === 0 ? '' : printRecord(aor, version, first, bindings);
     const onlyRefreshes = version !== 0 && expectedVersion !== 0 && isRefresh(changes);

@@ -64,7 +64,7 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock; la
   const client = new StoreClient(options);
   const clock = new RedisClock(client, SHARD_SLOTS[0] ?? 0);
   const layout = new LayoutWatch(client);
-  const records = new RedisLocation(client, clock);
+  const records = new RedisLocation(client);
   const due = new RedisDue(client);
   const listing = new RedisListing(client, clock);
   const watcher = new ChangeWatcher(client);

@@ -5,7 +5,7 @@ import { epochMs } from '@rollcall/kernel';
 import type { Aor, Binding, BindingId, LocationSnapshot } from '@rollcall/location';
 import { base36, base36x8, base36x9, readBase36 } from '../src/codec/base36.ts';
 import { changesForPresence, printChanges, readChanges } from '../src/codec/changes.ts';
-import { expirySpan, firstVersion, printRecord, readRecord, versionText } from '../src/codec/record.ts';
+import { drawVersion, expirySpan, printRecord, readRecord, versionText } from '../src/codec/record.ts';
 
 const octets = fc
   .array(fc.integer({ min: 0, max: 255 }), { maxLength: 40 })
@@ -132,13 +132,22 @@ describe('the location record', () => {
   test('what is printed is read back, whatever octets it holds', () => {
     fc.assert(
       fc.property(aors, fc.array(bindings, { minLength: 1, maxLength: 4 }), (aor, list) => {
-        const version = firstVersion(1_795_000_000_000);
+        const version = drawVersion();
         const printed = printRecord(aor, version, expirySpan(list).first, list);
         expect(readRecord(aor, printed)).toEqual({ version, bindings: list });
         expect(printed.slice(0, 10)).toBe(versionText(version));
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('records made in the same moment begin at versions that none of them comes to', () => {
+    const apart = 1000;
+    const versions = Array.from({ length: 500 }, drawVersion).sort((a, b) => a - b);
+    for (const [at, version] of versions.entries()) {
+      expect(version - (versions[at - 1] ?? -apart)).toBeGreaterThan(apart / 2);
+      expect(versionText(version)).toHaveLength(10);
+    }
   });
 
   test('a phone behind our own edge: what stands elsewhere is not written again', () => {

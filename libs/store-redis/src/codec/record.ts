@@ -10,8 +10,9 @@ import { printBinding, readBinding } from './binding-text.ts';
 const FORMAT = '1';
 const VERSION_END = 10;
 const HEADER_END = 18;
-/** A version begins as the store's ms and five random bits: a record made anew never takes a version of its predecessor. */
 const VERSIONS_PER_MS = 32;
+/** First versions are drawn from so many; the rest of the nine digits is for what follows. */
+const FIRST_VERSIONS = 2 ** 46;
 
 export const NO_RECORD: LocationSnapshot = { version: 0, bindings: [] };
 
@@ -20,7 +21,13 @@ export function versionText(version: number): string {
   return version === 0 ? '' : FORMAT + base36x9(version);
 }
 
-/** The version of a record that is made at `now`. */
+/**
+ * The version of a location record that is made. Drawn, not counted: replicas know the time to some milliseconds only, and a record that
+ * is made anew in the same moment must not come to a version that its predecessor had and that somebody still remembers.
+ */
+export const drawVersion = (): number => 1 + Math.floor(Math.random() * FIRST_VERSIONS);
+
+/** The version of a document of presence that is made at `now`; a later one is higher. */
 export function firstVersion(now: number): number {
   return now * VERSIONS_PER_MS + Math.floor(Math.random() * VERSIONS_PER_MS);
 }

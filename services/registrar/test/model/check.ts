@@ -26,6 +26,8 @@ export function checkHistory(
   for (const aor of aors) {
     const commits = history.commits.filter((one) => one.aor === aor);
     const line = replay(inOrder(commits, beginnings), history, policy, problems);
+    if (line.commits.length !== commits.length || !areUnique(commits))
+      problems.push(`the versions of the ${commits.length.toString()} commits of ${aor} tell no one order`);
     for (const exchange of history.exchanges.filter((one) => one.aor === aor)) {
       if (!line.commits.some((commit) => commit.exchange === exchange.id))
         checkUnwritten(exchange, line, history, policy, problems);
@@ -47,16 +49,22 @@ export function finalState(
 }
 
 /**
- * In which order records of one AoR began. In memory by their versions. On Redis a version begins as the milliseconds that one registrar
- * takes for the store's, so that two within some milliseconds may stand the other way round; there it is the order in which the
- * commits were learned: who makes a record anew has seen the end of the one before, a round trip after its beginning.
+ * In which order records of one AoR began. In memory by their versions. On Redis a first version is drawn, and answers of several
+ * connections are learned in any order: there it is the place at which Redis was seen to write each version.
  */
-export type Beginnings = 'by version' | 'as learned';
+export type Beginnings = 'by version' | ReadonlyMap<number, number>;
+
+/** No two commits made the same version: a registrar that remembers one would take the other for it, and overwrite it. */
+function areUnique(commits: readonly LoggedCommit[]): boolean {
+  const versions = commits.map(({ version }) => version).filter((version) => version !== 0);
+  return new Set(versions).size === versions.length;
+}
 
 /** Each commit names the version that it follows. */
 function inOrder(commits: readonly LoggedCommit[], beginnings: Beginnings): LoggedCommit[] {
-  const fresh = commits.filter(({ before }) => before === 0);
-  if (beginnings === 'by version') fresh.sort((a, b) => a.version - b.version);
+  const place = ({ version }: LoggedCommit): number =>
+    beginnings === 'by version' ? version : (beginnings.get(version) ?? Infinity);
+  const fresh = commits.filter(({ before }) => before === 0).sort((a, b) => place(a) - place(b));
   const next = new Map(commits.filter(({ before }) => before !== 0).map((one) => [one.before, one]));
   const ordered: LoggedCommit[] = [];
   for (const first of fresh) {

@@ -6,7 +6,7 @@ import { checkHistory, finalState } from './check.ts';
 import { plans } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { ModelSystem } from './system.ts';
-import type { Exchange, History } from './system.ts';
+import type { Exchange, History, LoggedCommit } from './system.ts';
 
 /** Longer runs: `ROLLCALL_TEST_MODEL_RUNS=20000 ROLLCALL_TEST_MODEL_SEED=7`. */
 const RUNS = Number(process.env['ROLLCALL_TEST_MODEL_RUNS'] ?? '300');
@@ -75,6 +75,46 @@ test('the check sees a lost update, an answer that lists too much, and a commit 
   const [first, second] = exchanges as [Exchange, Exchange];
   expect(check({ exchanges: [{ ...first, answer: second.answer }, second] })).toBeGreaterThan(0);
   expect(check({ commits: commits.map((one) => ({ ...one, exchange: undefined })) })).toBeGreaterThan(0);
+  expect(check({ commits: commits.map((one) => ({ ...one, version: 7 })) })).toBeGreaterThan(0);
+});
+
+test('B12 a reg-id that has no meaning without an instance makes another request all the same', async () => {
+  const policy = { min: 60, usual: 120, max: 7200, contacts: 2, onLimit: 'reject' as const };
+  const uri = 'sip:d@192.0.2.1:5060';
+  const acts = [{ uri, regId: 1 }, { uri }, { uri, regId: 1 }].map((contact) => ({
+    kind: 'register' as const,
+    user: 'bob',
+    replicas: [0],
+    request: { callId: 'c4', cseq: 0, action: [contact] },
+  }));
+  const { history, problems } = await play({ policy, steps: [{ after: 1, acts }] }, 1);
+  expect(problems).toEqual([]);
+  const statuses = [...history.exchanges].sort((a, b) => a.id - b.id).map(({ answer }) => answer.status);
+  expect(statuses).toEqual([200, 500, 200]);
+});
+
+test('records of one AoR stand in the order in which they were written, however late that was learned', async () => {
+  const policy = { min: 60, usual: 3600, max: 7200, contacts: 10, onLimit: 'reject' as const };
+  const actions = [
+    [{ uri: 'sip:a@192.0.2.1:5060', expires: 600 }],
+    'clear' as const,
+    [{ uri: 'sip:b@192.0.2.1:5060', expires: 600 }],
+  ];
+  const steps = actions.map((action, cseq) => ({
+    after: 1,
+    acts: [
+      { kind: 'register' as const, user: 'alice', replicas: [0], request: { callId: 'c', cseq, action } },
+    ],
+  }));
+  const { history } = await play({ policy, steps }, 1);
+  const aors = history.exchanges.slice(0, 1).map(({ aor }) => aor);
+  const [begun, ended, begunAnew] = history.commits as [LoggedCommit, LoggedCommit, LoggedCommit];
+  const learned = { ...history, commits: [begunAnew, begun, ended] };
+  // Versions are drawn: the later one may be the lower.
+  const check = (first: LoggedCommit, second: LoggedCommit): string[] =>
+    checkHistory(learned, policy, aors, new Map([first, second].map(({ version }, at) => [version, at])));
+  expect(check(begun, begunAnew)).toEqual([]);
+  expect(check(begunAnew, begun)).not.toEqual([]);
 });
 
 test(

@@ -23,6 +23,8 @@ export interface ModelBinding {
   readonly uri: string;
   readonly instance: string | undefined;
   readonly regId: number | undefined;
+  /** The reg-id that the phone wrote; without an instance it has no meaning, but another one makes another request. */
+  readonly regIdWritten: number | undefined;
   readonly q: number | undefined;
   readonly callId: string;
   readonly cseq: number;
@@ -97,7 +99,7 @@ export function modelRegister(
         cseq === found.cseq &&
         found.uri === contact.uri &&
         found.instance === contact.instance &&
-        found.regId === (hasFlow(contact) ? contact.regId : undefined) &&
+        found.regIdWritten === contact.regId &&
         found.q === contact.q &&
         found.granted === granted;
       if (!same) return refused(500);
@@ -115,6 +117,7 @@ export function modelRegister(
       uri: contact.uri,
       instance: contact.instance,
       regId: hasFlow(contact) ? contact.regId : undefined,
+      regIdWritten: contact.regId,
       q: contact.q,
       callId,
       cseq,

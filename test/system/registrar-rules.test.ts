@@ -120,6 +120,7 @@ describe.each(TRANSPORTS)('A05 policies over %s', (transport) => {
     await ok(viaAlias(1));
     expect(urisOf(await ok(send(phone, contactLine('<sip:own@192.0.2.1>'))))).toHaveLength(2);
     expect(await system.admin.bindings(phone.aor)).toHaveLength(2);
+    expect(await system.admin.bindings(`sip:${alias}@example.test`)).toHaveLength(2);
     expect((await system.admin.call('DELETE', path)).status).toBe(204);
     await refused(viaAlias(2), 404);
   });

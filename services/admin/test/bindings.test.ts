@@ -69,6 +69,45 @@ describe('A01 bindings of an AoR', () => {
     expect((await admin.call('GET', '/v1/aors/nonsense/bindings')).status).toBe(400);
   });
 
+  it('A01 A03 an alias is answered for its user, and what is deleted under it goes from its user', async () => {
+    const url = '/v1/aors/al@example.test/bindings';
+    await admin.call('PUT', '/v1/domains/example.test', { body: {} });
+    await admin.call('PUT', '/v1/domains/example.test/users/alice', {
+      body: { password: 'x', aliases: ['al@example.test'] },
+    });
+    expect((await admin.call('GET', url)).json).toEqual({ aor: AOR, version: 0, bindings: [] });
+    const version = await admin.register(AOR, [binding('b1'), binding('b2')]);
+    const answer = await admin.call('GET', url);
+    expect(answer.json).toMatchObject({ aor: AOR, version, bindings: [{ id: 'b1' }, { id: 'b2' }] });
+    expect(answer.headers['etag']).toBe(`"${String(version)}"`);
+    expect((await admin.call('DELETE', `${url}/b1`)).status).toBe(204);
+    expect((await admin.location.read(AOR as Aor)).bindings.map(({ id }) => id)).toEqual(['b2']);
+    expect(admin.audit.records[0]).toMatchObject({ action: 'binding.delete', target: AOR });
+    expect((await admin.call('DELETE', url)).status).toBe(204);
+    expect((await admin.location.read(AOR as Aor)).bindings).toEqual([]);
+    await admin.call('DELETE', '/v1/domains/example.test/users/alice/aliases/al%40example.test');
+    await admin.register(AOR, [binding('b3')]);
+    expect((await admin.call('GET', url)).json?.['bindings']).toEqual([]);
+  });
+
+  it('A07 an alias shows no user of a domain that the token does not see', async () => {
+    for (const domain of ['example.test', 'other.test'])
+      await admin.call('PUT', `/v1/domains/${domain}`, { body: {} });
+    await admin.call('PUT', '/v1/domains/example.test/users/alice', {
+      body: { password: 'x', aliases: ['al@other.test'] },
+    });
+    await admin.register(AOR, [binding('b1')]);
+    const made = await admin.call('POST', '/v1/tokens', {
+      body: { name: 't', scope: 'write', domains: ['other.test'] },
+    });
+    const token = made.json?.['token'] as string;
+    const url = '/v1/aors/al@other.test/bindings';
+    expect((await admin.call('GET', url)).json?.['aor']).toBe(AOR);
+    expect((await admin.call('GET', url, { token })).status).toBe(404);
+    expect((await admin.call('DELETE', url, { token })).status).toBe(404);
+    expect((await admin.location.read(AOR as Aor)).bindings).toHaveLength(1);
+  });
+
   it('A01 nobody registered is an empty list; a binding past its second is gone though not swept', async () => {
     expect((await admin.call('GET', URL)).json).toEqual({ aor: AOR, version: 0, bindings: [] });
     await admin.register(AOR, [binding('b1')]);

@@ -4,10 +4,11 @@ import { assertNever } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Binding, Reachability } from '@rollcall/location';
+import { aorDomain } from '@rollcall/location';
+import type { Aor, Binding, LocationSnapshot, Reachability } from '@rollcall/location';
 import type { FastifyRequest } from 'fastify';
 import { identityOf, secured } from '../auth/access.ts';
-import { actorOf } from '../auth/identity.ts';
+import { actorOf, mustSee } from '../auth/identity.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct, visibleAor } from '../context.ts';
 import { deactivate } from '../deactivate.ts';
@@ -99,22 +100,40 @@ function reachabilityOf({
 
 /** The bindings of an AoR: read, and taken away. */
 export function bindingRoutes(app: ApiApp, context: AdminContext): void {
-  const { location, clock } = context.ports;
+  const { location, clock, users } = context.ports;
+
+  /**
+   * What the store holds for an AoR of a path. As for calls: where nobody is registered under a name that is an alias, it means its
+   * user, under whose AoR the bindings stand. 404 when the token does not see the domain of either.
+   */
+  async function find(
+    request: FastifyRequest,
+    text: string,
+  ): Promise<{ readonly aor: Aor; readonly snapshot: LocationSnapshot }> {
+    const aor = await visibleAor(context, request, text);
+    const snapshot = await location.read(aor);
+    const now = clock.now();
+    if (snapshot.bindings.some(({ expiresAt }) => expiresAt > now)) return { aor, snapshot };
+    const user = await users.find(aor);
+    if (user === undefined || user.aor === aor) return { aor, snapshot };
+    mustSee(identityOf(request), aorDomain(user.aor));
+    return { aor: user.aor, snapshot: await location.read(user.aor) };
+  }
 
   app.get('/v1/aors/:aor/bindings', {
     schema: {
       tags: ['bindings'],
       summary: 'Read the bindings of an address-of-record',
       description:
-        'What the store holds at this moment: a binding is here as soon as its REGISTER has its 200.',
+        'What the store holds at this moment: a binding is here as soon as its REGISTER has its 200. An alias is answered for its user.',
       params: AorParams,
       headers: IfNoneMatch,
       response: { 200: BindingsView, 304: Nothing },
     },
     config: secured('read', ['not-found']),
     handler: async (request, reply) => {
-      const aor = await visibleAor(context, request, request.params.aor);
-      const { version, bindings } = await location.read(aor);
+      const { aor, snapshot } = await find(request, request.params.aor);
+      const { version, bindings } = snapshot;
       const now = clock.now();
       void reply.header('etag', etagOf(version));
       if (hasVersion(request.headers['if-none-match'], version)) return reply.code(304).send(null);
@@ -130,7 +149,7 @@ export function bindingRoutes(app: ApiApp, context: AdminContext): void {
     text: string,
     select: (binding: Binding) => boolean,
   ): Promise<number> {
-    const aor = await visibleAor(context, request, text);
+    const { aor } = await find(request, text);
     const result = await deactivate(location, {
       aor,
       select,

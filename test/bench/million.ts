@@ -28,6 +28,7 @@ const USERS = 1000;
 const SLOW_US = 10_000;
 /** Also shown: what comes next after the limit of 10 ms. */
 const SHOWN_US = 1000;
+const SLOWEST_SHOWN = 8;
 const AGENTS = ['Acme Softphone 5.4.2', 'baresip v1.0.0', 'Yealink SIP-T46U 108.86'];
 const TRANSPORTS = ['udp', 'tcp', 'tls', 'wss'];
 
@@ -88,9 +89,12 @@ async function list(store: Store, url: string, writesASecond: number): Promise<v
   await redisCall(port, 'CONFIG', 'SET', 'slowlog-log-slower-than', String(SHOWN_US));
   await redisCall(port, 'CONFIG', 'SET', 'slowlog-max-len', '1000');
   await redisCall(port, 'SLOWLOG', 'RESET');
+  await redisCall(port, 'CONFIG', 'RESETSTAT');
+  // What an earlier run has added is there: this one adds others.
+  const first = 50_000_000 + (Math.floor(Date.now() / 1000) % 100_000) * writesASecond;
   let written = 0;
   const writer = setInterval(() => {
-    for (let i = 0; i < writesASecond / 10; i += 1) void register(store, 50_000_000 + written++);
+    for (let i = 0; i < writesASecond / 10; i += 1) void register(store, first + written++);
   }, 100);
   const filters: readonly ListingFilter[] = [
     {},
@@ -105,13 +109,27 @@ async function list(store: Store, url: string, writesASecond: number): Promise<v
   for (const filter of filters) await walk(store, filter);
   clearInterval(writer);
   await sleep(200);
-  const entries = (await redisCall(port, 'SLOWLOG', 'GET', '1000')) as (readonly [number, number, number])[];
-  const times = entries.map(([, , us]) => us).sort((a, b) => b - a);
   console.log(`written meanwhile: ${written}`);
-  console.log(
-    `Redis calls over 10 ms: ${times.filter((us) => us >= SLOW_US).length}; over 1 ms: ${times.length}; the slowest: ${times[0] ?? 0} µs`,
-  );
+  await printSlowest(port);
 }
+
+/** What SLOWLOG holds: the counts, the slowest calls with what they are, and the mean of each command from commandstats. */
+async function printSlowest(port: number): Promise<void> {
+  const entries = (await redisCall(port, 'SLOWLOG', 'GET', '1000')) as readonly SlowCall[];
+  const slowest = [...entries].sort((a, b) => b[2] - a[2]);
+  const over = entries.filter(([, , us]) => us >= SLOW_US).length;
+  console.log(
+    `Redis calls over 10 ms: ${over}; over 1 ms: ${entries.length}; the slowest: ${slowest[0]?.[2] ?? 0} µs`,
+  );
+  for (const [, , us, words] of slowest.slice(0, SLOWEST_SHOWN))
+    console.log(`  ${us} µs: ${words.slice(0, 4).join(' ').slice(0, 100)} (${words.length} words)`);
+  const stats = String(await redisCall(port, 'INFO', 'commandstats'));
+  for (const line of stats.split('\r\n').filter((one) => /^cmdstat_(mget|evalsha|zrange|zadd):/.test(one)))
+    console.log(`  ${line}`);
+}
+
+/** An entry of SLOWLOG GET: id, time, µs, the command; more follows. */
+type SlowCall = readonly [number, number, number, readonly string[]];
 
 async function walk(store: Store, filter: ListingFilter): Promise<void> {
   const began = performance.now();

@@ -9,21 +9,23 @@ const USAGE = `npm run faults -- [options]
   --kills N          kills of each case (default 20)
   --cases LIST       topology/durability, or topology/durability/registrar to kill registrars instead of Redis,
                      topology/durability/cut to cut the replicas off for a second before the primary is killed
-                     (default: sentinel and cluster with each durability, single/everysec, some with cut, registrars)
+                     (default: sentinel and cluster with each durability, and single/everysec, each with Redis and with
+                     registrars killed; some with cut)
   --devices N        phones that register meanwhile (default 100)
   --load N           acknowledged REGISTERs before each kill (default 1000)
   --port-base N      first of 60 ports (default: a free block)
   --verbose          print what was lost, and what the registrars have logged of it
 `;
 
-const DEFAULT_CASES = [
+const DEPLOYMENTS = [
   'single/everysec',
-  ...['none', 'everysec', 'replica'].flatMap((durability) => [
-    `sentinel/${durability}`,
-    `cluster/${durability}`,
-  ]),
+  ...['sentinel', 'cluster'].flatMap((topology) =>
+    ['none', 'everysec', 'replica'].map((durability) => `${topology}/${durability}`),
+  ),
+];
+const DEFAULT_CASES = [
+  ...DEPLOYMENTS.flatMap((deployment) => [deployment, `${deployment}/registrar`]),
   ...['sentinel/none/cut', 'sentinel/replica/cut', 'cluster/none/cut', 'cluster/replica/cut'],
-  'sentinel/none/registrar',
 ].join(',');
 
 const CUT_MS = 1000;

@@ -20,7 +20,7 @@ import type {
 } from '@rollcall/events';
 import { epochMs } from '@rollcall/kernel';
 import type { Clock } from '@rollcall/kernel';
-import { MAGIC_COOKIE } from '@rollcall/sip';
+import { MAGIC_COOKIE, REASON_PHRASES } from '@rollcall/sip';
 import type { PresenceCounters } from './counters.ts';
 import type { EdgeFinder } from './edge-finder.ts';
 import type { Lanes } from './lanes.ts';
@@ -197,6 +197,7 @@ export class Notifier {
     plan: NotifyPlan,
     done: (outcome: InnerOutcome) => void,
   ): void {
+    if (this.#takenOver(subscription)) return;
     if (hop === undefined) {
       done({ kind: 'unavailable' });
       return;
@@ -210,6 +211,17 @@ export class Notifier {
       this.deps.currentTrace(),
     );
     this.deps.link.requestTo(hop, MAGIC_COOKIE + token, message, done);
+  }
+
+  /**
+   * Stopped, or waiting for the edge's address, until the claim lapsed: whoever took over has sent what is newer, and after that nothing
+   * older may come (RFC 3261 §12.2.2).
+   */
+  #takenOver(subscription: Subscription): boolean {
+    const mine = this.#outstanding.get(subscription.id)?.stored.subscription;
+    if (mine?.localCseq !== subscription.localCseq || this.deps.clock.now() < mine.until) return false;
+    this.#forget(subscription);
+    return true;
   }
 
   #settled(sent: Subscription, plan: NotifyPlan, outcome: InnerOutcome): void {
@@ -338,8 +350,12 @@ function outcomeEvent(outcome: InnerOutcome): DeliveryEvent {
   return outcome.kind === 'response' ? answerEvent(outcome.status) : 'deferred';
 }
 
-const describe = (outcome: InnerOutcome): string =>
-  outcome.kind === 'response' ? String(outcome.status) : outcome.kind;
+/** A label: a status that nobody has given a name counts by its class, since a phone may answer with any. */
+function describe(outcome: InnerOutcome): string {
+  if (outcome.kind !== 'response') return outcome.kind;
+  const { status } = outcome;
+  return Object.hasOwn(REASON_PHRASES, status) ? String(status) : `${String(Math.floor(status / 100))}xx`;
+}
 
 /** An hour: who asks for more is asked again then (RFC 3261 §20.33 sets no limit). */
 const RETRY_AFTER_MAX_MS = 3_600_000;

@@ -53,6 +53,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   'proxy-require': 'The phone demands an extension of the proxy that it does not have',
   'flow-failed': 'The connection that the device had is gone; it is reached again when it registers anew',
   'not-registered': 'No device is registered at this moment',
+  'sips-not-allowed': 'The request wants a secure way (sips:), and no device is registered with one',
   'no-dialog': 'There is no call or transaction that this belongs to',
   loop: 'The request has been here before',
   'max-forwards': 'The request has gone over too many hops',

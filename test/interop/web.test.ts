@@ -131,6 +131,27 @@ describe('A11 the web UI in Chromium', () => {
     expect(heard).toEqual([]);
   });
 
+  it('A04 A10 who watches whom is shown from both sides, and the commit of a SUBSCRIBE in its ladder', async () => {
+    const phone = await system.phone(BOB);
+    const watched = `sip:${ALICE.user}@${system.domain}`;
+    await phone.register();
+    const subscription = new Subscription(phone, { event: 'presence', resource: watched });
+    await subscription.send();
+    await subscription.nextNotify();
+    await open(aorPath(phone, 'trace'));
+    await page.getByRole('button', { name: 'SUBSCRIBE' }).last().waitFor();
+    await page.getByRole('button', { name: 'commit' }).last().click();
+    const detail = page.getByLabel('Chosen step');
+    await detail.getByText('Presence → Redis').waitFor();
+    await open(aorPath(phone, 'subscriptions'));
+    const own = page.getByRole('region', { name: 'What it watches' });
+    await own.getByRole('link', { name: `${ALICE.user}@${system.domain}` }).click();
+    const others = page.getByRole('region', { name: 'Who watches' });
+    await others.getByRole('link', { name: `${BOB.user}@${system.domain}` }).waitFor();
+    await others.getByText('answered 200').waitFor();
+    expect(heard).toEqual([]);
+  });
+
   it('A12 F08 hostile text from a phone is shown as text', async () => {
     const phone = await system.phone(CAROL);
     const headers = [`Contact: <${phone.contact}>`, 'Expires: 300', `User-Agent: ${HOSTILE}`];

@@ -35,6 +35,8 @@ export interface Binding {
   readonly path: readonly string[];
   readonly userAgent?: string;
   readonly source?: string;
+  /** What the edge last found out by asking the device, where it asks. */
+  readonly reachability?: { readonly reachable: boolean; readonly rttMs?: number; readonly at: string };
   readonly registeredAt: string;
   readonly refreshedAt: string;
   readonly expiresAt: string;

@@ -1,14 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
 import { download, part, put, remove } from '../api.ts';
 import { clockMs, dateTime, plain, span } from '../format.ts';
-import type { Binding, Bindings, Ladder, LiveEvent, PageOf, Subscription } from '../model.ts';
+import type { Binding, Bindings, Ladder, LiveEvent } from '../model.ts';
 import { href } from '../router.ts';
 import { Confirm, Empty, Failure, Panel, Pill, Table } from '../parts/basics.tsx';
-import type { Tone } from '../parts/basics.tsx';
 import { useApi, useEvents, useTitle } from '../parts/hooks.ts';
 import { LadderView } from '../parts/ladder.tsx';
 import { attempt } from '../parts/toast.tsx';
 import { EventTable, MAX_EVENTS } from './events.tsx';
+import { SubscriptionsTab } from './aor-subscriptions.tsx';
 
 const TABS = [
   { id: 'bindings', name: 'Devices' },
@@ -123,6 +123,7 @@ function BindingRow({ binding, onRemove }: { binding: Binding; onRemove: () => v
     params,
     userAgent,
     source,
+    reachability,
     q,
     instance,
     registeredAt,
@@ -180,6 +181,17 @@ function BindingRow({ binding, onRemove }: { binding: Binding; onRemove: () => v
       <td class="agent">{userAgent}</td>
       <td>
         <code>{source}</code>
+        {reachability !== undefined && (
+          <div>
+            <Pill tone={reachability.reachable ? 'good' : 'bad'}>
+              {reachability.reachable ? 'answers' : 'does not answer'}
+            </Pill>
+            <span class="muted">
+              {reachability.rttMs !== undefined && `in ${String(reachability.rttMs)} ms, `}
+              {clockMs(Date.parse(reachability.at)).slice(0, 8)}
+            </span>
+          </div>
+        )}
       </td>
       <td>{dateTime(registeredAt)}</td>
       <td class="number">{span(expires)}</td>
@@ -189,84 +201,6 @@ function BindingRow({ binding, onRemove }: { binding: Binding; onRemove: () => v
         </button>
       </td>
     </tr>
-  );
-}
-
-const DELIVERY: Readonly<Record<string, readonly [Tone, string]>> = {
-  settled: ['good', 'delivered'],
-  inFlight: ['info', 'on its way'],
-  stale: ['info', 'on its way, another follows'],
-  owing: ['warn', 'owed'],
-  endOwed: ['warn', 'last one owed'],
-  waiting: ['warn', 'tried again later'],
-  parked: ['bad', 'given up for now'],
-  ending: ['plain', 'ending'],
-};
-
-function SubscriptionsTab({ aor }: { aor: string }) {
-  const { value, error } = useApi<PageOf<Subscription>>(
-    `/v1/subscriptions?limit=200&resource=${part(aor)}`,
-    REFRESH_MS,
-  );
-  return (
-    <>
-      <Failure error={error} />
-      <Panel title="Who watches" flush>
-        {value === undefined ? null : value.items.length === 0 ? (
-          <Empty>Nobody watches this address.</Empty>
-        ) : (
-          <Table
-            label="Watchers"
-            head={[
-              'Watcher',
-              'Event',
-              'Contact',
-              'Last NOTIFY',
-              ['CSeq', 'number'],
-              ['Failures', 'number'],
-              ['Expires', 'number'],
-            ]}
-          >
-            {value.items.map((one) => {
-              const [tone, words] = DELIVERY[one.notify.delivery] ?? ['plain', one.notify.delivery];
-              return (
-                <tr key={one.id}>
-                  <th scope="row">
-                    <a href={href('aors', one.watcher)}>{plain(one.watcher)}</a>
-                  </th>
-                  <td>{one.event}</td>
-                  <td>
-                    <code>{one.contact}</code>
-                  </td>
-                  <td>
-                    <Pill tone={tone}>{words}</Pill>
-                    {one.notify.until !== undefined && (
-                      <span class="muted"> until {dateTime(one.notify.until)}</span>
-                    )}
-                    <NotifyAnswer notify={one.notify} />
-                  </td>
-                  <td class="number">{one.notify.cseq}</td>
-                  <td class="number">{one.notify.failures}</td>
-                  <td class="number">{span(one.expires)}</td>
-                </tr>
-              );
-            })}
-          </Table>
-        )}
-      </Panel>
-    </>
-  );
-}
-
-/** When the last NOTIFY went, and what was answered. */
-function NotifyAnswer({ notify: { sentAt, status } }: { notify: Subscription['notify'] }) {
-  if (sentAt === undefined) return null;
-  return (
-    <span class="muted">
-      {' '}
-      {clockMs(Date.parse(sentAt))}
-      {status !== undefined && ` answered ${String(status)}`}
-    </span>
   );
 }
 

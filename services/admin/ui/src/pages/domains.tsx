@@ -150,6 +150,7 @@ function DomainDialog({
 
 function Users({ domain }: { domain: Domain }) {
   const [users, setUsers] = useState<readonly User[]>([]);
+  const [loaded, setLoaded] = useState(false);
   const [cursor, setCursor] = useState<string | undefined>();
   const [error, setError] = useState<Error | undefined>();
   const [editing, setEditing] = useState<User | 'new' | undefined>();
@@ -162,6 +163,7 @@ function Users({ domain }: { domain: Domain }) {
       );
       setUsers((before) => (from === undefined ? page.items : [...before, ...page.items]));
       setCursor(page.cursor);
+      setLoaded(true);
       setError(undefined);
     } catch (problem) {
       setError(asError(problem));
@@ -181,6 +183,7 @@ function Users({ domain }: { domain: Domain }) {
       }
     >
       <Failure error={error} />
+      {loaded && users.length === 0 && <Empty>This domain has no user yet: nobody can register.</Empty>}
       <Table label="Users" head={['User', 'Name', 'Sign-in name', 'State', '']}>
         {users.map((user) => (
           <tr key={user.aor}>

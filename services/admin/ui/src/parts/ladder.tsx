@@ -8,7 +8,7 @@ import type { Tone } from './basics.tsx';
 const ROW = 46;
 const MARGIN = 52;
 /** Fewer lifelines may stand further apart. */
-const COLUMNS: readonly number[] = [132, 132, 132, 132, 132, 106];
+const COLUMNS: readonly number[] = [132, 132, 132, 132, 124, 106];
 const CROWDED_COLUMN = 92;
 const CHARACTER = 6.4;
 const columnOf = (lifelines: number): number => COLUMNS[lifelines] ?? CROWDED_COLUMN;

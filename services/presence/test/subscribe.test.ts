@@ -501,6 +501,27 @@ describe('replicas that die', () => {
     expect(shown(world.last).body).toContain('<basic>open</basic>');
   });
 
+  test('S03 S24 stopped until its claim had lapsed: it sends nothing any more, and another tells', async () => {
+    const world = new World(2);
+    await world.subscribe();
+    const { events } = world;
+    const [settle, commit] = [events.settle.bind(events), events.commit.bind(events)];
+    const stopped = <T>(outcome: T): T => {
+      world.time += 6_000;
+      return outcome;
+    };
+    events.settle = async (...all) => stopped(await settle(...all));
+    events.commit = async (...all) => stopped(await commit(...all));
+    await world.register('registered', {}, bob, 0);
+    Object.assign(events, { settle, commit });
+    expect(world.notifies).toHaveLength(1);
+    await world.pass(6_000, 1);
+    expect(world.notifies).toHaveLength(2);
+    expect(world.last.replica).toBe(1);
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
+    expect(world.replicas[0]!.notifier.outstanding).toBe(0);
+  });
+
   test('a late answer to a NOTIFY that was taken over changes nothing', async () => {
     const world = new World(2);
     world.autoAnswer = undefined;

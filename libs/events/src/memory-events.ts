@@ -20,6 +20,7 @@ import { WORK_LEASE_MS } from './ports.ts';
 import type {
   DirtyEntry,
   Mailboxes,
+  PublicationClaims,
   PublicationCommit,
   PublicationOutcome,
   Publications,
@@ -328,17 +329,39 @@ export class MemoryEvents
     }
     const watchers = [...(this.#watchers.get(commit.resource) ?? [])].sort();
     if (commit.changed && watchers.length > 0 && watchers.length <= (commit.tells ?? 0)) {
-      const duty = { resource: commit.resource, until: epochMs(this.#clock.now() + WORK_LEASE_MS) };
-      this.#untold.set(duty.resource, duty.until);
-      return this.#location
-        .read(commit.resource)
-        .then((location) => ({ kind: 'committed', version, telling: { duty, watchers, location } }));
+      return this.#location.read(commit.resource).then((location) => {
+        if (commit.claims !== undefined && this.#mayClaim(commit.claims, watchers, location.version))
+          return { kind: 'committed', version, told: this.#claim(commit.claims) };
+        const duty = { resource: commit.resource, until: epochMs(this.#clock.now() + WORK_LEASE_MS) };
+        this.#untold.set(duty.resource, duty.until);
+        return { kind: 'committed', version, telling: { duty, watchers, location } };
+      });
     }
     if (commit.changed) {
       const { packages, trace } = commit;
       this.#tell(commit.resource, 'publications', packages === undefined ? {} : { packages }, trace);
     }
     return Promise.resolve({ kind: 'committed', version });
+  }
+
+  #mayClaim(claims: PublicationClaims, watchers: readonly SubscriptionId[], location: number): boolean {
+    return (
+      claims.location === location &&
+      claims.watchers.join(' ') === watchers.join(' ') &&
+      claims.commits.every(
+        ({ id, expectedVersion }) => this.#subscriptions.get(id)?.version === expectedVersion,
+      )
+    );
+  }
+
+  #claim({ commits }: PublicationClaims): readonly number[] {
+    return commits.map(({ id, expectedVersion, next, holds }) => {
+      if (holds) return expectedVersion;
+      this.#version += 1;
+      this.#subscriptions.set(id, { version: this.#version, subscription: next });
+      this.#due.set(id, dueAt(next));
+      return this.#version;
+    });
   }
 
   /** What a change of the resource does in the store: if it is watched, an entry and a ring. */

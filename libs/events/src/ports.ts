@@ -152,6 +152,24 @@ export interface PublicationCommit {
   readonly trace?: string | undefined;
   /** So many watchers at most the caller tells itself, when the outcome says so; left away: none. */
   readonly tells?: number;
+  /** Where the caller thinks that it knows all that it needs to tell them: their claims, made with the commit or not at all. */
+  readonly claims?: PublicationClaims | undefined;
+}
+
+/** Claims of the watchers of a changed resource for the state that it has with the commit. They hold together or not at all. */
+export interface PublicationClaims {
+  /** All who watch the resource, in id order. */
+  readonly watchers: readonly SubscriptionId[];
+  /** Version of the location record that the state was made with; 0: there is none. */
+  readonly location: number;
+  /**
+   * The watchers that the state is told to, or of which it must be certain that there is nothing to tell: there `next` is what is
+   * stored, and the record is left as it is. All are in the shard of the resource; none is removed.
+   */
+  readonly commits: readonly (SubscriptionCommit & {
+    readonly next: Subscription;
+    readonly holds: boolean;
+  })[];
 }
 
 /** The watchers of a changed resource, with what else its state is made of as it was when it changed. */
@@ -162,7 +180,14 @@ export interface Telling {
 }
 
 export type PublicationOutcome =
-  | { readonly kind: 'committed'; readonly version: number; readonly telling?: Telling }
+  | {
+      readonly kind: 'committed';
+      readonly version: number;
+      /** The watchers are for the caller to tell. */
+      readonly telling?: Telling;
+      /** The claims hold: the version of each of their records. */
+      readonly told?: readonly number[];
+    }
   | { readonly kind: 'conflict'; readonly current: PublicationSet };
 
 export interface Publications {

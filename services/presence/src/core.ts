@@ -28,6 +28,7 @@ import type { WorkerDeps } from './shard-worker.ts';
 import { SubscriberViews } from './subscriber-views.ts';
 import { Teller } from './teller.ts';
 import { tellingStore } from './telling-store.ts';
+import { Watched } from './watched.ts';
 
 /** What the service stands on. */
 export interface CorePorts {
@@ -60,11 +61,13 @@ export interface CoreOptions {
 
 export interface PresenceCore {
   readonly onRequest: OnRequest;
+  readonly onPublish: OnPublish;
   readonly notifier: Notifier;
   readonly worker: ShardWorker;
   readonly poller: Poller;
   readonly counters: PresenceCounters;
   readonly records: Records;
+  readonly watched: Watched;
   readonly lanes: Lanes;
   readonly admission: Admission;
 }
@@ -84,7 +87,8 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
   const packages = standardPackages({ gruus: new Gruus(options.secret), profileUrl: options.profileUrl });
   const counters = new PresenceCounters();
   const lanes = new Lanes();
-  const records = new Records(store, counters);
+  const watched = new Watched();
+  const records = new Records(store, counters, watched);
   const edges = new EdgeFinder(ports.leases, clock);
   const admission = new Admission(ports.directory);
   const views = new SubscriberViews(store, packages, admission, clock);
@@ -146,7 +150,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
   });
   const onPublish = new OnPublish({
     ...shared,
-    store: tellingStore(store, records, worker),
+    store: tellingStore(store, records, watched, teller, worker),
     currentTrace,
     tags: new EntityTags(options.secret),
     policy: {
@@ -166,5 +170,5 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
     retryAfter,
   });
   const poller = new Poller(store, worker, notifier, () => ports.storeReady(), log);
-  return { onRequest, notifier, worker, poller, counters, records, lanes, admission };
+  return { onRequest, onPublish, notifier, worker, poller, counters, records, watched, lanes, admission };
 }

@@ -71,6 +71,8 @@ function exposeBounds(metrics: Metrics, names: MetricNames, core: PresenceCore):
   metrics.collect(names.boundSize, 'Entries of a bounded map, queue or pool.', 'gauge', () => [
     { labels: { queue: 'requests' }, value: core.onRequest.working },
     { labels: { queue: 'records' }, value: core.records.kept.size },
+    { labels: { queue: 'watched' }, value: core.watched.kept.size },
+    { labels: { queue: 'publications' }, value: core.onPublish.kept.size },
     { labels: { queue: 'users' }, value: core.admission.keptUsers.size },
     { labels: { queue: 'notifications' }, value: core.notifier.outstanding },
     { labels: { queue: 'unsettled' }, value: core.notifier.unsettled },
@@ -78,6 +80,8 @@ function exposeBounds(metrics: Metrics, names: MetricNames, core: PresenceCore):
   metrics.collect(names.boundLimit, 'Most entries that it may have.', 'gauge', () => [
     { labels: { queue: 'requests' }, value: MAX_WORKING },
     { labels: { queue: 'records' }, value: core.records.kept.limit },
+    { labels: { queue: 'watched' }, value: core.watched.kept.limit },
+    { labels: { queue: 'publications' }, value: core.onPublish.kept.limit },
     { labels: { queue: 'users' }, value: core.admission.keptUsers.limit },
   ]);
 }

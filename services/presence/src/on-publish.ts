@@ -37,6 +37,8 @@ export interface PublishDeps {
 const MAX_TRIES = 5;
 /** Resources whose publications are remembered: a hint for the first compare-and-set, never the truth. */
 const KEPT = 10_000;
+/** Octets of the publications of one resource, past which they are not: a state of presence has a few hundred. */
+const KEPT_OCTETS = 4_096;
 
 const NONE: PublicationSet = { version: 0, publications: [] };
 
@@ -45,6 +47,11 @@ export class OnPublish {
   readonly #seen = new BoundedMap<Aor, PublicationSet>(KEPT);
 
   constructor(private readonly deps: PublishDeps) {}
+
+  /** Resources whose publications are remembered. */
+  get kept(): { readonly size: number; readonly limit: number } {
+    return { size: this.#seen.size, limit: this.#seen.limit };
+  }
 
   /** Answers the request. Rejects with `StoreUnavailable`; the caller then answers 503. */
   async handle(request: SipRequest, reply: Reply, probe?: Probe): Promise<void> {
@@ -100,13 +107,19 @@ export class OnPublish {
       const commit = { resource, expectedVersion, publications, changed, packages, trace };
       const outcome = await timed(probe, () => store.commitPublications(commit));
       if (outcome.kind === 'committed') {
-        this.#seen.set(resource, { version: outcome.version, publications });
+        this.#remember(resource, { version: outcome.version, publications });
         return decision;
       }
       known = outcome.current;
       certain = true;
     }
     return { kind: 'refuse', refusal: refusal('contended') };
+  }
+
+  #remember(resource: Aor, set: PublicationSet): void {
+    const octets = set.publications.reduce((sum, { body }) => sum + body.length, 0);
+    if (octets <= KEPT_OCTETS) this.#seen.set(resource, set);
+    else this.#seen.delete(resource);
   }
 
   #refuse(request: SipRequest, reply: Reply, reason: Refusal): void {

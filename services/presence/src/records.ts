@@ -13,6 +13,7 @@ import type {
 } from '@rollcall/events';
 import type { PresenceCounters } from './counters.ts';
 import type { EventStore } from './ports.ts';
+import type { Watched } from './watched.ts';
 
 /** Records that are kept; a hint for the first compare-and-set, never the truth. */
 const KEPT = 10_000;
@@ -59,6 +60,7 @@ export class Records {
   constructor(
     private readonly store: EventStore,
     private readonly counters: PresenceCounters,
+    private readonly watched: Watched,
   ) {}
 
   get kept(): { readonly size: number; readonly limit: number } {
@@ -131,9 +133,18 @@ export class Records {
     const outcome = await this.store.subscribe({ ...commit, rules, sources });
     if (outcome.kind === 'rules') return outcome;
     const written = this.#settled({ id, known, next }, outcome);
+    if (outcome.kind === 'committed') this.watched.stored(next, outcome.state.location);
     return outcome.kind === 'committed'
       ? { ...written, kind: 'written', state: outcome.state }
       : { ...written, kind: 'conflict' };
+  }
+
+  /** A record was claimed together with something else: what the store has now. */
+  claimed(before: StoredSubscription, stored: StoredSubscription): StoredSubscription {
+    const { id } = stored.subscription;
+    this.#ahead.delete(id);
+    this.#index(before.subscription, stored.subscription);
+    return this.#note(id, stored) ?? stored;
   }
 
   #settled({ id, known, next }: Change, outcome: SubscriptionOutcome): Written {
@@ -144,6 +155,7 @@ export class Records {
       return { kind: 'conflict', stored: this.#note(id, outcome.current) };
     }
     this.#index(known?.subscription, next);
+    if (next === undefined && known !== undefined) this.watched.gone(known.subscription.resource, id);
     const stored = next === undefined ? undefined : { version: outcome.version, subscription: next };
     return { kind: 'written', stored: this.#note(id, stored) };
   }

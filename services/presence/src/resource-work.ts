@@ -2,6 +2,7 @@ import { watchedPackage } from '@rollcall/events';
 import type {
   DirtyEntry,
   EventPackage,
+  PublicationCommit,
   ResourceChange,
   ResourceState,
   StateSource,
@@ -77,6 +78,19 @@ function addEntry(
     for (const name of packages ?? []) work.packages?.add(name);
   }
   work.trace ??= trace;
+}
+
+/** A publication, by who took it. */
+export function publicationWork(
+  { resource, packages, trace }: PublicationCommit,
+  known: KnownTelling,
+): ResourceWork {
+  const work = newWork(resource);
+  work.sources.add('publications');
+  work.packages = packages === undefined ? undefined : new Set(packages);
+  work.trace = trace;
+  work.known = known;
+  return work;
 }
 
 /** What was changed by somebody who did not come to tell of it: all there is may have changed. */

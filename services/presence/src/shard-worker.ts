@@ -9,7 +9,7 @@ import type { Lanes } from './lanes.ts';
 import type { Notifier } from './notifier.ts';
 import type { EventStore, PresenceLog } from './ports.ts';
 import type { Records } from './records.ts';
-import { byResource, newWork, untoldWork } from './resource-work.ts';
+import { byResource, newWork, publicationWork, untoldWork } from './resource-work.ts';
 import type { ResourceWork } from './resource-work.ts';
 import type { SubscriberViews } from './subscriber-views.ts';
 import type { Teller } from './teller.ts';
@@ -87,18 +87,15 @@ export class ShardWorker {
 
   /** A resource has changed, and it fell to us to tell its watchers. Never rejects; what fails another replica does. */
   async tell(
-    { resource, packages, publications, trace }: PublicationCommit,
+    commit: PublicationCommit,
     version: number,
     { duty, watchers, location }: Telling,
     learnt: number,
   ): Promise<void> {
-    const work = newWork(resource);
-    work.sources.add('publications');
-    work.packages = packages === undefined ? undefined : new Set(packages);
-    work.trace = trace;
-    work.duties.push(duty);
+    const { resource, publications } = commit;
     const state = { resource, location, publications: { version, publications } };
-    work.known = { watchers, state, learnt };
+    const work = publicationWork(commit, { watchers, state, learnt });
+    work.duties.push(duty);
     await this.#fanOuts.add(work).catch((error: unknown) => {
       this.#failed(this.deps.store.shardOf(resource), error);
     });

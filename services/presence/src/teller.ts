@@ -1,9 +1,11 @@
-import { accessOf, deliver, isEnding, tellsNothing } from '@rollcall/events';
+import { accessOf, deliver, isEnding, shardOfId, tellsNothing, watcherChange } from '@rollcall/events';
 import type {
   DeliveryEvent,
   DeliveryPolicy,
   News,
   PackageRegistry,
+  PublicationClaims,
+  PublicationCommit,
   StateView,
   StoredSubscription,
   Subscription,
@@ -19,9 +21,10 @@ import type { ListWatches } from './list-watches.ts';
 import type { Notifier } from './notifier.ts';
 import type { EventStore } from './ports.ts';
 import type { Change, Records } from './records.ts';
-import { concerns } from './resource-work.ts';
+import { concerns, publicationWork } from './resource-work.ts';
 import type { ResourceWork } from './resource-work.ts';
 import type { SharedViews, SubscriberViews } from './subscriber-views.ts';
+import type { WatchedResource } from './watched.ts';
 
 export interface TellerDeps {
   readonly store: EventStore;
@@ -68,6 +71,13 @@ interface Ruling {
   readonly rules: WatcherRules;
 }
 
+/** Claims that go along with a publication. */
+export interface Claiming {
+  readonly claims: PublicationClaims;
+  /** To be called when they hold, with the versions that the store gave. */
+  told(versions: readonly number[]): void;
+}
+
 /** Tells the watchers of a resource what happened to it: each is claimed, or left word with if a NOTIFY is on its way. */
 export class Teller {
   constructor(private readonly deps: TellerDeps) {}
@@ -91,6 +101,52 @@ export class Teller {
       }
     }
     await Promise.all([...duties].map((duty) => store.settle([], duty)));
+  }
+
+  /**
+   * The claims of all watchers for the state that a publication makes, decided on what is remembered; undefined where that is not
+   * enough to go by.
+   */
+  async claims(commit: PublicationCommit, known: WatchedResource | undefined): Promise<Claiming | undefined> {
+    if (known === undefined) return undefined;
+    const { records, packages, store } = this.deps;
+    const { resource, publications } = commit;
+    const { watchers, location } = known;
+    const state = { resource, location, publications: { version: 0, publications } };
+    const work = publicationWork(commit, { watchers, state, learnt: Infinity });
+    const round = this.#round(work);
+    const shard = store.shardOf(resource);
+    const made: { readonly known: StoredSubscription; readonly step: Step | undefined }[] = [];
+    for (const id of watchers) {
+      const stored = records.remembered(id);
+      if (stored === undefined || stored.subscription.list !== undefined || shardOfId(id) !== shard)
+        return undefined;
+      const wanted = packages.find(stored.subscription.package);
+      if (wanted === undefined) return undefined;
+      // What a subscription is to never becomes another.
+      if (!concerns(work, wanted)) continue;
+      if (!wanted.sources.every((source) => source in state)) return undefined;
+      const step = await this.#step(stored.subscription, round);
+      if (step !== undefined && watcherChange(stored.subscription, step.next) !== undefined) return undefined;
+      made.push({ known: stored, step });
+    }
+    const commits = made.map(({ known: { version, subscription }, step }) => ({
+      id: subscription.id,
+      resource,
+      expectedVersion: version,
+      next: step?.next ?? subscription,
+      holds: step === undefined,
+    }));
+    return {
+      claims: { watchers, location: location.version, commits },
+      told: (versions) => {
+        made.forEach(({ known: before, step }, n) => {
+          const version = versions[n];
+          if (step === undefined || version === undefined) return;
+          this.#sent(records.claimed(before, { version, subscription: step.next }), step);
+        });
+      },
+    };
   }
 
   /** Takes the back-end watches of a list subscription that is over away. */

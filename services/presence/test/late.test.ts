@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { World, alice, bob, shown, tagOf } from './harness/world.ts';
 
 const pidf = (basic: string): string =>
@@ -103,6 +103,45 @@ describe('NOTIFYs that are settled late', () => {
     expect(shown(world.last).body).toContain('<basic>open</basic>');
     await settleAll(world);
     expect(await deliveryOf(world)).toBe('settled');
+    rising(world);
+  });
+
+  test('S15 a change is claimed with the publication itself, and otherwise where the store knows better', async () => {
+    const world = new World(2, true);
+    const commits = vi.spyOn(world.events, 'settle');
+    await world.subscribe({}, 0);
+    await settleAll(world);
+    commits.mockClear();
+    await world.publish(pidf('open'));
+    await world.publish(pidf('closed'));
+    expect(commits).not.toHaveBeenCalled();
+    expect(shown(world.last).body).toContain('<basic>closed</basic>');
+    // Somebody has come by way of another replica, and a device has registered: both are told, and told of.
+    await settleAll(world);
+    await world.subscribe({ as: 'carol', callId: 'c2' }, 1);
+    await settleAll(world);
+    await world.register('registered', {}, bob, 1);
+    await settleAll(world);
+    const before = world.notifies.length;
+    await world.publish(pidf('open'));
+    expect(world.notifies).toHaveLength(before + 2);
+    for (const { request } of world.notifies.slice(before))
+      expect(request.body).toContain('<basic>open</basic>');
+    expect((await world.events.take(world.events.shardOf(bob), 10)).untold).toEqual([]);
+  });
+
+  test('S24 a replica that dies when it has claimed with a publication: another sends the state after the claim', async () => {
+    const world = new World(2, true);
+    world.autoAnswer = undefined;
+    await world.subscribe({}, 0);
+    world.last.status(200);
+    await settleAll(world);
+    await world.publish(pidf('open'));
+    world.kill(0);
+    world.autoAnswer = 200;
+    await world.pass(5_000, 1);
+    expect(world.last.replica).toBe(1);
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
     rising(world);
   });
 });

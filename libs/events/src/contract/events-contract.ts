@@ -8,6 +8,7 @@ import type { WatcherChange } from '../watchers.ts';
 import type {
   DirtyEntry,
   Mailboxes,
+  PublicationClaims,
   Publications,
   ResourceLists,
   ResourceStates,
@@ -373,6 +374,68 @@ function settleTests(open: Open): void {
     await pass(WORK_LEASE_MS + 100);
     expect(await untold()).toEqual([]);
     expect(clock.now()).toBeGreaterThan(0);
+  });
+
+  test('all watchers are claimed with the publication, or none of them and there is a duty', async () => {
+    const { store, other, clock, pass } = await open();
+    const { resource, subscription, version } = await stored(open);
+    const { id } = subscription;
+    let published = 0;
+    const publish = async (claims: PublicationClaims, changed = true) => {
+      const publication = {
+        etag: 'e1',
+        package: 'presence',
+        expiresAt: epochMs(clock.now() + 60_000),
+        body: 'x',
+      };
+      const commit = {
+        resource,
+        expectedVersion: published,
+        publications: [publication],
+        changed,
+        tells: 2,
+        claims,
+      };
+      const outcome = await store.commitPublications(commit);
+      if (outcome.kind !== 'committed') throw new Error('a publication conflicts');
+      published = outcome.version;
+      await store.settle([], outcome.telling?.duty);
+      return outcome;
+    };
+    const next = (cseq: number) => ({
+      ...subscription,
+      localCseq: cseq,
+      delivery: 'inFlight' as const,
+      until: epochMs(clock.now() + 1_000),
+    });
+    const claim = (expectedVersion: number, cseq: number) => ({
+      watchers: [id],
+      location: 0,
+      commits: [{ id, resource, expectedVersion, next: next(cseq), holds: false }],
+    });
+    const first = await publish(claim(version, 101));
+    expect(first.telling).toBeUndefined();
+    const claimed = await other.read(id);
+    expect(claimed).toMatchObject({ version: first.told?.[0], subscription: { localCseq: 101 } });
+    expect(claimed?.version).toBeGreaterThan(version);
+    const now = claimed?.version ?? 0;
+    const untouched = async (claims: PublicationClaims): Promise<void> => {
+      const { told, telling } = await publish(claims);
+      expect(told).toBeUndefined();
+      expect(telling?.watchers).toContain(id);
+      expect(await other.read(id)).toEqual(claimed);
+    };
+    await untouched(claim(version, 102));
+    await untouched({ ...claim(now, 102), watchers: [] });
+    await untouched({ ...claim(now, 102), location: 5 });
+    const commits = claim(now, 102).commits.map((commit) => ({ ...commit, holds: true }));
+    const held = await publish({ ...claim(now, 102), commits });
+    expect(held).toMatchObject({ told: [now] });
+    expect(await publish(claim(now, 102), false)).not.toHaveProperty('told');
+    expect(await other.read(id)).toEqual(claimed);
+    // What was claimed with a publication is due like any other claim.
+    await pass(1_500);
+    expect((await takeFor(other, resource)).work.due).toContain(id);
   });
 
   test('many watchers are told through the stream', async () => {

@@ -19,21 +19,23 @@
 --     10 version of the rules that the decision rests on, empty for none; `-` when it rests on no rules
 --     11 how many of keys 7, 8, 9 are read
 -- Reply { `committed`, values }, { `conflict`, record or empty } or { `rules`, rules or empty }; only the first has changed anything.
+local CLAIM = 20000 -- ms, longer than a claim lasts
 local record, watchers, due = KEYS[1], KEYS[2], KEYS[3]
 local id, expected, value, lives_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-local current = redis.call('GET', record)
+local got = redis.call('MGET', record, KEYS[4], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+local current = got[1]
 if (current and current:sub(1, 10) or '') ~= expected then
   return { 'conflict', current or '' }
 end
 if ARGV[10] ~= '-' then
-  local rules = redis.call('GET', KEYS[6]) or ''
+  local rules = got[3] or ''
   if rules:sub(1, 10) ~= ARGV[10] then
     return { 'rules', rules }
   end
 end
 
-if ARGV[6] ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then
+if ARGV[6] ~= '' and got[2] then
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[9], '*', 'r', ARGV[7], 'p', 'watchers', 'k', ARGV[6])
   redis.call('PUBLISH', 'rc:bell', ARGV[8])
 end
@@ -57,12 +59,14 @@ if not current or value:sub(11, 18) ~= current:sub(11, 18) then
     redis.call('PEXPIREAT', watchers, lives_until)
   end
 end
-if not current or value:sub(19, 26) ~= current:sub(19, 26) then
-  redis.call('ZADD', due, tonumber(value:sub(19, 26), 36), id)
+-- A claim after a claim is looked at with the first one, which does no harm.
+local at, was = tonumber(value:sub(19, 26), 36), current and tonumber(current:sub(19, 26), 36)
+if not was or at < was or at > was + CLAIM then
+  redis.call('ZADD', due, at, id)
 end
 
-local sources, values = { KEYS[7], KEYS[8], KEYS[9] }, {}
+local values = {}
 for n = 1, tonumber(ARGV[11]) do
-  values[n] = redis.call('GET', sources[n]) or ''
+  values[n] = got[3 + n] or ''
 end
 return { 'committed', values }

@@ -65,7 +65,9 @@ const watch = script('watch', 1);
 const takeWork = script('take-work', 2);
 const finishWork = script('finish-work', 1);
 const rearm = script('rearm', 2);
-const commitPublications = script('commit-publications', 5);
+/** With the most claims that it may bring; `withKeys` makes the smaller ones. */
+const commitPublications = script('commit-publications', 21);
+const PUBLICATION_KEYS = 5;
 const putMailbox = script('put-mailbox', 3);
 
 /** Records of one MGET, and ids of one range: well under a millisecond of the server. */
@@ -494,17 +496,19 @@ export class RedisEvents
   }
 
   async commitPublications(commit: PublicationCommit): Promise<PublicationOutcome> {
-    const { resource, publications } = commit;
+    const { resource, publications, claims } = commit;
     const shard = shardOf(resource);
     const version = this.#versionAfter(commit.expectedVersion);
     const until = epochMs(this.#clock.now() + WORK_LEASE_MS);
     const last = publications.reduce((latest, { expiresAt }) => Math.max(latest, expiresAt), 0);
-    const reply = await this.#client.run(commitPublications, shardSlot(shard), [
+    const names = [
       keys.publications(shard, resource),
       keys.watchers(shard, resource),
       keys.due(shard),
       keys.dirty(shard),
       keys.record(shard, resource),
+    ];
+    const values = [
       resource,
       versionText(commit.expectedVersion),
       publications.length === 0 ? '' : printPublications(version, publications),
@@ -516,9 +520,25 @@ export class RedisEvents
       commit.packages?.join(' ') ?? '',
       String(commit.tells ?? 0),
       String(until),
-    ]);
+      claims?.watchers.join(' ') ?? '',
+      claims === undefined ? '' : versionText(claims.location),
+    ];
+    const versions: number[] = [];
+    for (const { id, expectedVersion, next, holds } of claims?.commits ?? []) {
+      const after = holds ? expectedVersion : expectedVersion + 1;
+      versions.push(after);
+      names.push(keys.subscription(shard, id));
+      values.push(
+        id,
+        versionText(expectedVersion),
+        holds ? '' : printSubscription(after, next),
+        holds ? '' : livesUntil(next),
+      );
+    }
+    const called = commitPublications.withKeys(PUBLICATION_KEYS + versions.length);
+    const reply = await this.#client.run(called, shardSlot(shard), [...names, ...values]);
     const committed = { kind: 'committed', version: publications.length === 0 ? 0 : version } as const;
-    if (!Array.isArray(reply)) return committed;
+    if (!Array.isArray(reply)) return textOf(reply) === 'told' ? { ...committed, told: versions } : committed;
     const [kind, value, location] = listOf(reply);
     if (textOf(kind) === 'tell') {
       const watchers = listOf(value).map((id) => textOf(id) as SubscriptionId);
@@ -529,7 +549,7 @@ export class RedisEvents
       };
       return { ...committed, telling };
     }
-    return { kind: 'conflict', current: readPublicationsText(textOf(listOf(reply)[1])) };
+    return { kind: 'conflict', current: readPublicationsText(textOf(value)) };
   }
 
   #versionAfter(expected: number): number {

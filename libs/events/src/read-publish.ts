@@ -1,9 +1,9 @@
-import { createHmac } from 'node:crypto';
 import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import type { SipRequest } from '@rollcall/sip';
 import type { EventPackage } from './packages/package.ts';
+import { keyedNames } from './keyed-name.ts';
 import { checkRequire, readEvent, readIdentity, readResource } from './read-subscribe.ts';
 import type { ReadOptions } from './read-subscribe.ts';
 import { refusal } from './refusals.ts';
@@ -104,19 +104,17 @@ const isEncoded = (request: SipRequest): boolean =>
   (request.header('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
 
 const KEY_LABEL = 'rollcall entity-tag 1';
-/** Octets of the HMAC kept: 96 bits. */
-const TAG_OCTETS = 12;
 
 /**
  * Makes entity-tags (RFC 3903 §6 step 6): a keyed hash of what makes a request one request. Each PUBLISH has another, and the same
  * PUBLISH given to another replica after the first one died has the same, so that it is carried out once.
  */
 export class EntityTags {
-  readonly #key: Buffer;
+  readonly #name: (text: string) => string;
 
   /** `secret` is shared by all replicas. */
   constructor(secret: string) {
-    this.#key = createHmac('sha256', secret).update(KEY_LABEL).digest();
+    this.#name = keyedNames(secret, KEY_LABEL);
   }
 
   of(request: SipRequest): string {
@@ -129,7 +127,6 @@ export class EntityTags {
       request.header('sip-if-match'),
       request.body,
     ];
-    const mac = createHmac('sha256', this.#key).update(name.join('\n'), 'latin1').digest();
-    return mac.subarray(0, TAG_OCTETS).toString('base64url');
+    return this.#name(name.join('\n'));
   }
 }

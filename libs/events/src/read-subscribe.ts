@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
 import type { NameAddr, Params, SipRequest } from '@rollcall/sip';
@@ -11,6 +10,7 @@ import { MULTIPART_RELATED, RLMI } from './lists/list-view.ts';
 import type { ListEntry } from './lists/model.ts';
 import { readRecipients, RECIPIENT_LIST, RESOURCE_LISTS } from './lists/read-recipients.ts';
 import type { PackageRegistry } from './packages/registry.ts';
+import { keyedNames } from './keyed-name.ts';
 import { refusal } from './refusals.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -99,7 +99,8 @@ export function readSubscribe(request: SipRequest, options: ReadOptions): Result
     takesLists: takesLists(request),
     entries: entries.value,
   };
-  return hasLineBreak(intent) ? err(malformed) : ok(intent);
+  const own = withOwnTexts(intent);
+  return own === undefined ? err(malformed) : ok(own);
 }
 
 /** RFC 4662 §4.1, RFC 5367 §9.2: extensions that a SUBSCRIBE may require. */
@@ -233,16 +234,41 @@ function readTarget(request: SipRequest): Result<{ contact: string; route: reado
   return ok({ contact: contact.uriText, route: routes.value.map((route) => route.text) });
 }
 
-/** Records are lines of text; no parser lets a line break through, and this makes it certain. */
-function hasLineBreak(intent: SubscribeIntent): boolean {
-  const { callId, remoteTag, remoteUri, localUri, remoteTarget, eventId } = intent;
-  return /[\r\n\u0000]/.test(
-    callId + remoteTag + remoteUri + localUri + remoteTarget + eventId + intent.route.join(''),
-  );
+/**
+ * The same with texts of its own, since they are kept: slices would keep the message alive, and all that was received with it. Undefined
+ * when one holds a line break: records are lines of text; no parser lets one through, and this makes it certain.
+ */
+function withOwnTexts(intent: SubscribeIntent): SubscribeIntent | undefined {
+  const { dialog = '', callId, remoteTag, remoteUri, localUri, remoteTarget, eventId, watcher } = intent;
+  const texts = [
+    dialog,
+    callId,
+    remoteTag,
+    remoteUri,
+    localUri,
+    remoteTarget,
+    eventId,
+    watcher,
+    ...intent.route,
+  ];
+  const joined = Buffer.from(texts.join('\n'), 'latin1').toString('latin1');
+  const own = joined.split('\n');
+  if (own.length !== texts.length || /[\r\u0000]/.test(joined)) return undefined;
+  const text = (n: number): string => own[n] ?? '';
+  return {
+    ...intent,
+    dialog: intent.dialog === undefined ? undefined : text(0),
+    callId: text(1),
+    remoteTag: text(2),
+    remoteUri: text(3),
+    localUri: text(4),
+    remoteTarget: text(5),
+    eventId: text(6),
+    watcher: text(7) as Aor,
+    route: own.slice(8),
+  };
 }
 
-/** Octets of the HMAC kept: 96 bits, far above the 32 random ones that RFC 3261 §19.3 wants of a tag. */
-const ID_OCTETS = 12;
 const KEY_LABEL = 'rollcall subscription id 1';
 
 /**
@@ -250,17 +276,16 @@ const KEY_LABEL = 'rollcall subscription id 1';
  * another replica after the first one died has the same id, so that it is one subscription; nobody outside can guess it.
  */
 export class SubscriptionIds {
-  readonly #key: Buffer;
+  readonly #name: (text: string) => string;
 
   /** `secret` is shared by all replicas. */
   constructor(secret: string) {
-    this.#key = createHmac('sha256', secret).update(KEY_LABEL).digest();
+    this.#name = keyedNames(secret, KEY_LABEL);
   }
 
   idOf(intent: SubscribeIntent, shard: number): SubscriptionId {
     const dialog = `${intent.callId}\n${intent.remoteTag}\n${intent.resource ?? ''}\n${intent.package.name}\n${intent.eventId}`;
-    const mac = createHmac('sha256', this.#key).update(dialog, 'latin1').digest().subarray(0, ID_OCTETS);
-    return `${shard}.${mac.toString('base64url')}` as SubscriptionId;
+    return `${shard}.${this.#name(dialog)}` as SubscriptionId;
   }
 }
 

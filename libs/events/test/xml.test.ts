@@ -102,7 +102,8 @@ describe('XML of strangers', () => {
     ];
     const began = performance.now();
     for (const input of inputs) readXml(input);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    // Squared it would be minutes; a busy machine takes seconds.
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   test('F08 what is written anew is read as the same, whatever was in it', () => {

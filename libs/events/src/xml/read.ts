@@ -47,15 +47,21 @@ const BEYOND_ASCII = /[\u0080-\u00ff]/;
 export function readXml(octets: string): Result<XmlElement, XmlProblem> {
   const text = decoded(octets);
   if (text === undefined) return err({ at: 0, detail: 'not in UTF-8' });
-  const reader = new Reader();
+  const reader = spare ?? new Reader();
+  spare = undefined;
   try {
-    return ok(reader.read(text));
+    const root = reader.read(text);
+    spare = reader;
+    return ok(root);
   } catch (problem) {
     // saxes throws plain errors for what is not well-formed, and so do the bounds.
     if (problem instanceof Error) return err({ at: reader.position, detail: problem.message });
     throw problem;
   }
 }
+
+/** A reader that has read a document to its end can read another; one that failed is not used again. */
+let spare: Reader | undefined;
 
 /** XML 1.0 §4.3.3: what says that it is in ISO-8859-1 is; each octet is the character of its number. All else is UTF-8. */
 const LATIN_1 = /^<\?xml[^>]{1,100}encoding\s*=\s*["']iso-8859-1["']/i;
@@ -84,15 +90,11 @@ interface OpenElement extends XmlElement {
 
 class Reader {
   readonly #parser = new SaxesParser({ xmlns: true });
-  readonly #open: OpenElement[] = [];
+  #open: OpenElement[] = [];
   #root: XmlElement | undefined;
   #attributes = 0;
 
-  get position(): number {
-    return this.#parser.position;
-  }
-
-  read(text: string): XmlElement {
+  constructor() {
     const parser = this.#parser;
     const refuse = (what: string) => (): never => {
       throw new Error(`${what} are refused`);
@@ -123,9 +125,20 @@ class Reader {
     parser.on('closetag', () => {
       this.#root = this.#open.pop();
     });
-    parser.write(text).close();
-    if (this.#root === undefined) throw new Error('no root element');
-    return this.#root;
+  }
+
+  get position(): number {
+    return this.#parser.position;
+  }
+
+  read(text: string): XmlElement {
+    this.#open = [];
+    this.#root = undefined;
+    this.#parser.write(text).close();
+    const root = this.#root as XmlElement | undefined;
+    this.#root = undefined;
+    if (root === undefined) throw new Error('no root element');
+    return root;
   }
 
   #begin(tag: SaxesTagNS): void {

@@ -47,14 +47,15 @@ export function decidePublish(
   const matched =
     ifMatch === undefined ? undefined : alive.find((each) => own(each) && each.etag === ifMatch);
   if (ifMatch !== undefined && matched === undefined) return refuse(refusal('precondition-failed'));
-  const asked = intent.expires ?? wanted.defaultExpires;
-  if (asked > 0 && asked < policy.minExpires) {
-    return refuse(refusal('interval-too-brief', `Min-Expires: ${policy.minExpires}\r\n`));
+  const { defaultExpires, minExpires = policy.minExpires, maxExpires = policy.maxExpires } = wanted;
+  const asked = intent.expires ?? defaultExpires;
+  if (asked > 0 && asked < minExpires) {
+    return refuse(refusal('interval-too-brief', `Min-Expires: ${minExpires}\r\n`));
   }
   if (!intent.body.ok) return refuse(intent.body.error);
   const body = nextBody(intent, matched, intent.body.value);
   if (body === undefined) return refuse(refusal('empty-publication'));
-  const expires = Math.min(asked, policy.maxExpires);
+  const expires = Math.min(asked, maxExpires);
   const expiresAt = epochMs(now + expires * 1000);
   const fresh = expires === 0 ? undefined : { etag, package: wanted.name, expiresAt, body };
   const publications = placed(alive, matched, fresh);

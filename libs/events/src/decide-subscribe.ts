@@ -195,11 +195,12 @@ function first(
 
 /** Seconds granted, or 423. */
 function grant(intent: SubscribeIntent, policy: SubscribePolicy): number | Refusal {
-  const asked = intent.expires ?? intent.package.defaultExpires;
-  if (asked > 0 && asked < ONE_HOUR && asked < policy.minExpires) {
-    return refusal('interval-too-brief', `Min-Expires: ${policy.minExpires}\r\n`);
+  const { defaultExpires, minExpires = policy.minExpires, maxExpires = policy.maxExpires } = intent.package;
+  const asked = intent.expires ?? defaultExpires;
+  if (asked > 0 && asked < ONE_HOUR && asked < minExpires) {
+    return refusal('interval-too-brief', `Min-Expires: ${minExpires}\r\n`);
   }
-  return Math.min(asked, policy.maxExpires);
+  return Math.min(asked, maxExpires);
 }
 
 /** RFC 5839 §5.2: a condition that any state meets. */

@@ -197,6 +197,14 @@ describe('profiles of devices, RFC 6080', () => {
     expect((await world.subscribe({ ...device, expires: 0, accept: 'application/url' })).status).toBe(489);
   });
 
+  test('S21 RFC 6080 a day is granted to it, and the limit of all to a package without its own', async () => {
+    const world = new World(1, false, { profileUrl });
+    const day = await world.subscribe({ ...device, expires: undefined });
+    expect(day.header('expires')).toBe('86400');
+    const other = await world.subscribe({ expires: 86_400, callId: 'c2' });
+    expect(other.header('expires')).toBe('3600');
+  });
+
   test('S21 a device that is registered for it is given a reference', async () => {
     const world = new World(1, false, { profileUrl });
     await world.subscribe(device);

@@ -60,6 +60,9 @@ export interface EventPackage {
   readonly types: readonly [string, ...string[]];
   /** Seconds granted when the SUBSCRIBE has no Expires (§5.4.4). */
   readonly defaultExpires: number;
+  /** Seconds; instead of the limits that hold for packages without their own (§5.4.4). */
+  readonly minExpires?: number;
+  readonly maxExpires?: number;
   readonly sources: readonly StateSource[];
   /** Changes of bindings that are no change of this state. */
   readonly unmovedBy: ReadonlySet<ChangeKind>;

@@ -20,6 +20,8 @@ export const uaProfile = (template: string): EventPackage => ({
   rfc: 'RFC 6080',
   types: [EXTERNAL_BODY, URL_ALONE],
   defaultExpires: DEFAULT_EXPIRES,
+  // A URL that hardly ever changes: the day that a device means when it says nothing is granted, whatever holds for others.
+  maxExpires: DEFAULT_EXPIRES,
   sources: [],
   unmovedBy: new Set(),
   audience: 'owner',

@@ -8,12 +8,13 @@ import { parseArgs } from 'node:util';
 import { PresenceRun } from '../../services/presence/test/harness/presence-run.ts';
 import type { RunReport } from '../../services/presence/test/harness/presence-run.ts';
 
-const usage = `npm run notifications -- MODE [--watchers N] [--replicas N] [--resources N] [--seconds N]
+const usage = `npm run notifications -- MODE [--watchers N] [--replicas N] [--resources N] [--seconds N] [--heap MIB]
   fan-out   N watchers of one resource, 5 changes within a second   (default 10000 watchers)
   kill      kill -9 of a replica every few seconds under change load
   redis     kill -9 of Redis every few seconds under change load
   rolling   every replica is stopped in order and started anew, under change load
-  memory    N subscriptions: bytes of each in Redis, memory of a replica, time for one more   (default 100000)
+  memory    N subscriptions: bytes of each in Redis, time for one more, memory of a replica then and while all resources change
+            for some seconds   (default 100000; --heap MIB bounds the old generation of a replica's heap)
 `;
 
 /** A claim or a lease of 5 s, the poll after it, and what the machine takes. */
@@ -21,12 +22,16 @@ const PATIENCE_MS = 60_000;
 const CHANGE_PACE_MS = 10;
 const FAULT_EVERY_MS = 4_000;
 const CHANGES = 5;
+/** Changes under way at one time, and the pause between two readings of memory, in the run for memory. */
+const CHANGED_TOGETHER = 32;
+const CURVE_MS = 10_000;
 
 interface Options {
   readonly watchers: number | undefined;
   readonly replicas: number;
   readonly resources: number | undefined;
   readonly seconds: number;
+  readonly heapMiB: number | undefined;
 }
 
 function print(mode: string, report: RunReport): boolean {
@@ -112,8 +117,30 @@ function resident(pid: number): number {
   return Number(line?.[1] ?? 0) / 1024;
 }
 
-async function memory({ watchers = 100_000, replicas, resources = watchers }: Options): Promise<boolean> {
-  const run = await PresenceRun.start({ replicas, resources, watchers });
+const residents = (run: PresenceRun): string =>
+  run.replicas.map(({ pid }) => resident(pid).toFixed(0)).join(', ');
+
+/** Changes all resources in turn, many at once, and prints what the replicas take meanwhile. */
+async function churn(run: PresenceRun, seconds: number): Promise<void> {
+  const until = performance.now() + seconds * 1_000;
+  let next = 0;
+  const change = async (): Promise<void> => {
+    while (performance.now() < until) {
+      next += 1;
+      await run.change(next);
+    }
+  };
+  const changing = Array.from({ length: CHANGED_TOGETHER }, change);
+  while (performance.now() < until) {
+    await sleep(CURVE_MS);
+    console.log(`${String(next)} changes: replicas resident ${residents(run)} MiB`);
+  }
+  await Promise.all(changing);
+}
+
+async function memory(options: Options): Promise<boolean> {
+  const { watchers = 100_000, replicas, resources = watchers, seconds, heapMiB } = options;
+  const run = await PresenceRun.start({ replicas, resources, watchers, heapMiB });
   try {
     const before = await run.usedMemory();
     let bytes = 0;
@@ -122,9 +149,8 @@ async function memory({ watchers = 100_000, replicas, resources = watchers }: Op
       await sleep(1_000);
       const { size } = run.watchers.all;
       bytes = ((await run.usedMemory()) - before) / size;
-      const mib = run.replicas.map(({ pid }) => resident(pid).toFixed(0)).join(', ');
       console.log(
-        `${String(size)} subscriptions: ${bytes.toFixed(0)} bytes in Redis each; replicas resident ${mib} MiB`,
+        `${String(size)} subscriptions: ${bytes.toFixed(0)} bytes in Redis each; replicas resident ${residents(run)} MiB`,
       );
     }
     const took: number[] = [];
@@ -135,6 +161,7 @@ async function memory({ watchers = 100_000, replicas, resources = watchers }: Op
     }
     took.sort((a, b) => a - b);
     console.log(`one more: p50 ${(took[50] ?? 0).toFixed(1)} ms, p99 ${(took[98] ?? 0).toFixed(1)} ms`);
+    await churn(run, seconds);
     return bytes <= BYTES_MAX;
   } finally {
     await run.stop();
@@ -151,6 +178,7 @@ const { values, positionals } = parseArgs({
     replicas: { type: 'string', default: '2' },
     resources: { type: 'string' },
     seconds: { type: 'string', default: '20' },
+    heap: { type: 'string' },
   },
 });
 const count = (text: string | undefined): number | undefined =>
@@ -160,6 +188,7 @@ const options: Options = {
   replicas: Number(values.replicas),
   resources: count(values.resources),
   seconds: Number(values.seconds),
+  heapMiB: count(values.heap),
 };
 const MODES: Readonly<Record<string, () => Promise<boolean>>> = {
   'fan-out': () => fanOut(options),

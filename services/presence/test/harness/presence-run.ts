@@ -24,6 +24,8 @@ export interface RunSize {
   readonly replicas: number;
   readonly resources: number;
   readonly watchers: number;
+  /** Bound of the old generation of a replica's heap. */
+  readonly heapMiB?: number | undefined;
 }
 
 /** SUBSCRIBEs without an answer at one time. */
@@ -67,7 +69,9 @@ export class PresenceRun {
   }
 
   async addReplica(): Promise<Replica> {
-    const replica = await Replica.start({ ROLLCALL_REDIS_URL: this.redis.url });
+    const { heapMiB } = this.size;
+    const heap = heapMiB === undefined ? {} : { NODE_OPTIONS: `--max-old-space-size=${String(heapMiB)}` };
+    const replica = await Replica.start({ ROLLCALL_REDIS_URL: this.redis.url, ...heap });
     this.replicas.push(replica);
     return replica;
   }

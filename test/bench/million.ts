@@ -1,13 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { epochMs } from '@rollcall/kernel';
-import { FlowTokens, type Aor, type Binding, type BindingId, type ListingFilter } from '@rollcall/location';
+import type { ListingFilter } from '@rollcall/location';
 import { connectStore, type Store } from '@rollcall/store-redis';
 import { redisCall } from '../faults/redis-wire.ts';
+import { DOMAIN, fill, portOf, register, startServices, USERS } from './filled-redis.ts';
 import { buildGenerator, runLoad } from './generator.ts';
 
 const USAGE = `npm run bench:million -- COMMAND --redis URL [options]
@@ -20,69 +19,10 @@ The Redis is started by hand, so that it stays filled between the commands:
   redis-server --port 6390 --save '' --dir /tmp
 `;
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const DOMAIN = 'example.test';
-const TOGETHER = 2000;
-const LIFETIME_MS = 24 * 3_600_000;
-const USERS = 1000;
 const SLOW_US = 10_000;
 /** Also shown: what comes next after the limit of 10 ms. */
 const SHOWN_US = 1000;
 const SLOWEST_SHOWN = 8;
-const AGENTS = ['Acme Softphone 5.4.2', 'baresip v1.0.0', 'Yealink SIP-T46U 108.86'];
-const TRANSPORTS = ['udp', 'tcp', 'tls', 'wss'];
-
-const tokens = new FlowTokens('a secret for a bench of a million');
-const paths = Array.from({ length: 20 }, (_, edge) => {
-  const token = tokens.sign({ edge: `edge-${edge}`, epoch: 1_700_000_000_000, flow: 'u0-7f000001-20000' });
-  return `<sip:${token}@198.51.100.1:5060;lr;ob>`;
-});
-
-/** A phone as phones are. */
-function phone(n: number, now: number): { aor: Aor; binding: Binding } {
-  const user = `f${String(n).padStart(7, '0')}`;
-  const port = 20_000 + (n % 40_000);
-  return {
-    aor: `sip:${user}@${DOMAIN}` as Aor,
-    binding: {
-      id: `b${String(n).padStart(7, '0')}k3v9` as BindingId,
-      contact: `sip:${user}@192.0.2.1:${port}`,
-      params: '',
-      callId: `${String(n).padStart(7, '0')}-0123456789@192.0.2.1`,
-      cseq: 2,
-      path: [paths[n % paths.length] ?? ''],
-      userAgent: AGENTS[n % AGENTS.length] ?? '',
-      source: `${TRANSPORTS[n % TRANSPORTS.length] ?? ''}:192.0.2.1:${port}`,
-      registeredAt: epochMs(now),
-      refreshedAt: epochMs(now),
-      expiresAt: epochMs(now + LIFETIME_MS + (n % 3_600_000)),
-    },
-  };
-}
-
-async function register(store: Store, n: number): Promise<void> {
-  const { aor, binding } = phone(n, store.clock.now());
-  const changes = [{ kind: 'registered', binding }] as const;
-  await store.location.commit({ aor, expectedVersion: 0, bindings: [binding], changes, actor: aor });
-}
-
-const portOf = (url: string): number => Number(new URL(url).port);
-const usedMemory = async (url: string): Promise<number> =>
-  Number(/used_memory:(\d+)/.exec(String(await redisCall(portOf(url), 'INFO', 'memory')))?.[1]);
-
-async function fill(store: Store, url: string, count: number): Promise<void> {
-  const before = await usedMemory(url);
-  const began = performance.now();
-  for (let at = 0; at < count; at += TOGETHER) {
-    const some = Math.min(TOGETHER, count - at);
-    await Promise.all(Array.from({ length: some }, (_, i) => register(store, at + i)));
-  }
-  const seconds = (performance.now() - began) / 1000;
-  const each = ((await usedMemory(url)) - before) / count;
-  console.log(
-    `${count} bindings in ${seconds.toFixed(0)} s, ${each.toFixed(0)} bytes of Redis for each, all included`,
-  );
-}
 
 async function list(store: Store, url: string, writesASecond: number): Promise<void> {
   const port = portOf(url);
@@ -151,18 +91,6 @@ async function walk(store: Store, filter: ListingFilter): Promise<void> {
   );
 }
 
-/** The services as `npm start` starts them, on a given Redis. */
-async function startServices(portBase: number, redis: string): Promise<ChildProcess> {
-  const args = ['deploy/local/start.mjs', '--json', '--port-base', String(portBase), '--redis', redis];
-  const child = spawn(process.execPath, [...args, '--users', String(USERS)], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
-  });
-  await once(child.stdout, 'data');
-  return child;
-}
-
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
@@ -180,7 +108,7 @@ async function latency(
   ];
   const children: ChildProcess[] = [];
   try {
-    for (const { port, redis } of sides) children.push(await startServices(port, redis));
+    for (const { port, redis } of sides) children.push((await startServices(port, redis)).child);
     const load = { mode: 'reg', transport: 'udp' as const, users: USERS, outstanding: 0, rate };
     for (const { port } of sides) await runLoad(binary, { ...load, port, seconds: 4 });
     for (let round = 0; round < rounds; round += 1) {

@@ -1,9 +1,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP proxy between the services and Redis that can cut and withhold. */
+/** A TCP proxy between the services and Redis that can cut, withhold and delay. */
 export class CutProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #withholding = false;
+  #delayMs = 0;
 
   private constructor(
     private readonly server: Server,
@@ -42,6 +43,11 @@ export class CutProxy {
     for (const pair of this.#pairs) for (const socket of pair) socket.resume();
   }
 
+  /** From now on everything is so much later, in each direction; 0 ends it. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.cut();
@@ -57,8 +63,32 @@ export class CutProxy {
       far.destroy();
     };
     for (const socket of pair) socket.on('error', end).on('close', end);
-    near.on('data', (data) => far.write(data));
-    far.on('data', (data) => near.write(data));
+    this.#forward(near, far);
+    this.#forward(far, near);
     if (this.#withholding) for (const socket of pair) socket.pause();
+  }
+
+  /** In order, also when the delay changes: what comes later waits for what is on its way. */
+  #forward(from: Socket, to: Socket): void {
+    const late: { readonly due: number; readonly data: Buffer }[] = [];
+    const drain = (): void => {
+      const now = performance.now();
+      for (let first = late[0]; first !== undefined; first = late[0]) {
+        if (first.due > now) {
+          setTimeout(drain, first.due - now);
+          return;
+        }
+        if (!to.destroyed) to.write(first.data);
+        late.shift();
+      }
+    };
+    from.on('data', (data: Buffer) => {
+      if (this.#delayMs === 0 && late.length === 0) {
+        to.write(data);
+        return;
+      }
+      late.push({ due: performance.now() + this.#delayMs, data });
+      if (late.length === 1) setTimeout(drain, this.#delayMs);
+    });
   }
 }

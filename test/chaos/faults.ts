@@ -20,6 +20,7 @@ export interface Fault {
 const REVIVE_AFTER_MS = 800;
 const STOPPED_MS = 5000;
 const WITHHELD_MS = 3000;
+const SLOW_MS = 5000;
 
 const kill = (service: string): Fault => ({
   name: `kill -9 ${service}`,
@@ -27,6 +28,16 @@ const kill = (service: string): Fault => ({
     await system.kill(service);
     await sleep(REVIVE_AFTER_MS);
     await system.revive(service);
+  },
+});
+
+const killAll = (kind: string): Fault => ({
+  name: `kill -9 every ${kind} at once`,
+  async run({ system }) {
+    const names = system.system.services.map(({ planned }) => planned.name);
+    const victims = names.filter((name) => name.startsWith(`${kind}-`));
+    await Promise.all(victims.map((name) => system.kill(name)));
+    await Promise.all(victims.map((name) => system.revive(name)));
   },
 });
 
@@ -83,15 +94,26 @@ const withholdRedis: Fault = {
   },
 };
 
+/** Within what a call to Redis may take (each way a half), and beyond it: what is late then is refused. */
+const slowRedis = (lateMs: number): Fault => ({
+  name: `Redis ${lateMs} ms late for ${SLOW_MS / 1000} s`,
+  async run({ proxy }) {
+    proxy?.delay(lateMs / 2);
+    await sleep(SLOW_MS);
+    proxy?.delay(0);
+  },
+});
+
 /** What may happen in a run, each as often as it stands here; the order is the seed's. */
 export function faultsOf(services: readonly string[], withProxy: boolean): Fault[] {
   const inner = services.filter((name) => !name.startsWith('admin'));
   return [
     ...services.map(kill),
+    ...['edge', 'registrar', 'presence'].map(killAll),
     ...inner.map(restart),
     ...inner.map(stopFor),
     ...[killRedis, stopRedis],
-    ...(withProxy ? [cutRedis, cutRedis, withholdRedis] : []),
+    ...(withProxy ? [cutRedis, cutRedis, withholdRedis, ...[50, 200, 1000].map(slowRedis)] : []),
   ];
 }
 

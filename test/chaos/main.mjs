@@ -4,30 +4,35 @@ import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '600' },
+    seconds: { type: 'string', default: '900' },
     seed: { type: 'string', default: '20261' },
     topologies: { type: 'string', default: 'single,sentinel,cluster' },
     devices: { type: 'string', default: '400' },
-    watchers: { type: 'string', default: '30' },
+    watchers: { type: 'string', default: '400' },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   process.stdout.write(
-    'npm run chaos -- [--seconds 600] [--seed N] [--topologies single,sentinel,cluster] [--devices 400] [--watchers 30]\n',
+    'npm run chaos -- [--seconds 900] [--seed N] [--topologies single,sentinel,cluster] [--devices 400] [--watchers 400]\n',
   );
 } else {
-  const child = spawn('npx', ['vitest', 'run', '--project', 'system', 'test/chaos'], {
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      CHAOS_SECONDS: values.seconds,
-      CHAOS_SEED: values.seed,
-      CHAOS_TOPOLOGIES: values.topologies,
-      CHAOS_DEVICES: values.devices,
-      CHAOS_WATCHERS: values.watchers,
+  const child = spawn(
+    'npx',
+    ['vitest', 'run', '--project', 'system', '--retry=0', 'test/chaos/chaos.test.ts'],
+    {
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        CHAOS_SECONDS: values.seconds,
+        CHAOS_SEED: values.seed,
+        CHAOS_TOPOLOGIES: values.topologies,
+        CHAOS_DEVICES: values.devices,
+        CHAOS_WATCHERS: values.watchers,
+        CHAOS_ROLLING: '1',
+      },
     },
-  });
+  );
   child.on('exit', (code) => {
     process.exitCode = code ?? 1;
   });

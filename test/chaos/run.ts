@@ -8,6 +8,7 @@ import { eventually, freePortBase, TestSystem } from '@rollcall/testkit';
 import { Devices } from '../faults/devices.ts';
 import { addFindings, Ledger, noFindings, type Findings } from '../faults/ledger.ts';
 import { startTopology, type Topology, type TopologyKind } from '../faults/topology.ts';
+import { Availability, type Gap } from './availability.ts';
 import { CutProxy } from './cut-proxy.ts';
 import { faultsOf, schedule } from './faults.ts';
 import { SeededRandom } from './random.ts';
@@ -19,6 +20,8 @@ export interface ChaosOptions {
   readonly seconds: number;
   readonly devices: number;
   readonly watchers: number;
+  /** Whether every service is restarted in turn after the faults. */
+  readonly rolling: boolean;
   /** Called with one line for each thing that happens. */
   readonly say: (line: string) => void;
 }
@@ -30,7 +33,13 @@ export interface ChaosReport extends Findings {
   readonly refused: number;
   readonly unanswered: number;
   readonly statuses: ReadonlyMap<number, number>;
+  /** Answers by status while every service was restarted in turn; empty when it was not asked for. */
+  readonly rollingStatuses: ReadonlyMap<number, number>;
   readonly withoutRetryAfter: number;
+  /** Longest time without a single 200 under each fault. */
+  readonly gaps: readonly Gap[];
+  /** Seconds for which the devices ran, the rolling restart included. */
+  readonly loadSeconds: number;
   readonly watch: WatchFindings;
   /** Ms from the last fault's end until every watcher had the state. */
   readonly settledMs: number;
@@ -76,7 +85,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const devices = await Devices.start({
       ...{ accounts, domain: system.domain, edges, ledger, thinkMs: THINK_MS },
     });
-    const faults = await breakThings(options, { system, topology, proxy });
+    const began = Date.now();
+    const availability = new Availability(() => ledger.acknowledged);
+    const faults = await breakThings(options, { system, topology, proxy }, availability);
+    const rollingStatuses = options.rolling
+      ? await rollServices(options, system, devices, availability)
+      : new Map<number, number>();
+    availability.stop();
+    const loadSeconds = Math.round((Date.now() - began) / 1000);
     await devices.hold();
     const calm = Date.now();
     const stored = await readAll(system, ledger, watchers);
@@ -89,7 +105,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await devices.stop();
     const { statuses, withoutRetryAfter } = devices;
     const { acknowledged, refused, unanswered } = ledger;
-    return { options, faults, ...findings, ...{ acknowledged, refused, unanswered }, statuses, withoutRetryAfter, watch, settledMs }; // prettier-ignore
+    const { gaps } = availability;
+    return {
+      ...{ options, faults, ...findings, acknowledged, refused, unanswered, statuses, rollingStatuses },
+      ...{ withoutRetryAfter, gaps, loadSeconds, watch, settledMs },
+    };
   } finally {
     watchers.stop();
     await system.stop();
@@ -102,6 +122,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 async function breakThings(
   options: ChaosOptions,
   targets: { system: TestSystem; topology: Topology; proxy: CutProxy | undefined },
+  availability: Availability,
 ): Promise<string[]> {
   const names = targets.system.system.services.map(({ planned }) => planned.name);
   const random = new SeededRandom(options.seed);
@@ -111,10 +132,35 @@ async function breakThings(
     await sleep(BETWEEN_FAULTS_MS);
     if (Date.now() >= end) break;
     options.say(`${options.topology} seed ${options.seed}: ${fault.name}`);
+    availability.enter(fault.name);
     await fault.run(targets);
     done.push(fault.name);
   }
   return done;
+}
+
+/** Restarts every service in turn, as an upgrade does; the answers that phones got meanwhile, by status. */
+async function rollServices(
+  options: ChaosOptions,
+  { system }: TestSystem,
+  devices: Devices,
+  availability: Availability,
+): Promise<Map<number, number>> {
+  // What the last fault has left behind is over, so that each answer from now on is the restart's.
+  availability.enter('nothing');
+  await devices.acknowledge(options.devices);
+  const before = new Map(devices.statuses);
+  options.say(`${options.topology} seed ${options.seed}: rolling restart`);
+  availability.enter('rolling restart of every service');
+  for (const service of system.services) {
+    await service.process.stop();
+    await system.revive(service);
+    await sleep(BETWEEN_FAULTS_MS);
+  }
+  const meanwhile = [...devices.statuses].map(
+    ([status, n]) => [status, n - (before.get(status) ?? 0)] as const,
+  );
+  return new Map(meanwhile.filter(([, n]) => n > 0));
 }
 
 const READ_TOGETHER = 100;
@@ -146,37 +192,4 @@ async function settle(
     if (found.stale.length === 0 || Date.now() > end) return found;
     await sleep(100);
   }
-}
-
-/** A run as a table in Markdown. */
-export function printReport(report: ChaosReport): string {
-  const { options, watch } = report;
-  const counts = new Map<string, number>();
-  for (const fault of report.faults) counts.set(fault, (counts.get(fault) ?? 0) + 1);
-  const rows: [string, string | number][] = [
-    ['Redis', options.topology],
-    ['seed', options.seed],
-    ['seconds under faults', options.seconds],
-    ['REGISTER acknowledged / refused / without an answer', `${report.acknowledged} / ${report.refused} / ${report.unanswered}`],
-    ['answers by status', [...report.statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(', ')],
-    ['503 without Retry-After', report.withoutRetryAfter],
-    ['acknowledged and lost', report.lost],
-    ['duplicated', report.duplicated],
-    ['with another expiry than promised', report.wrongExpiry],
-    ['out of nowhere', report.alien],
-    ['NOTIFYs', watch.notifies],
-    ['subscriptions lost', watch.lost],
-    ['NOTIFYs whose CSeq did not rise', watch.backwards],
-    ['watchers with an old state at the end', watch.stale.length],
-    ['until every watcher had the state, ms', report.settledMs],
-  ]; // prettier-ignore
-  return [
-    '| what | figure |',
-    '|---|---|',
-    ...rows.map(([what, figure]) => `| ${what} | ${figure} |`),
-    '',
-    '| fault | times |',
-    '|---|---|',
-    ...[...counts].sort().map(([name, times]) => `| ${name} | ${times} |`),
-  ].join('\n');
 }

@@ -9,7 +9,8 @@ export const REFRESH_MS = 5000;
 /** One subscription to the presence of an AoR, watched for what a phone would notice. */
 class Watcher {
   lost = 0;
-  backwards = 0;
+  /** NOTIFYs whose CSeq did not rise: `sip:u00001@example.test: 7 after 8`. */
+  backwards: string[] = [];
   #to = '';
   #contact = '';
   readonly #callId: string;
@@ -62,12 +63,12 @@ class Watcher {
   last(): SipRequest | undefined {
     let highest = 0;
     let last: SipRequest | undefined;
-    this.backwards = 0;
+    this.backwards = [];
     for (const notify of this.phone.notifies) {
       if (notify.header('call-id') !== this.#callId) continue;
       const cseq = notify.cseq();
       const seq = cseq.ok ? cseq.value.seq : 0;
-      if (this.lost === 0 && seq <= highest) this.backwards += 1;
+      if (this.lost === 0 && seq <= highest) this.backwards.push(`${this.aor}: ${seq} after ${highest}`);
       highest = Math.max(highest, seq);
       last = notify;
     }
@@ -91,8 +92,8 @@ const openIn = (notify: SipRequest | undefined): number =>
 export interface WatchFindings {
   /** Acknowledged subscriptions that a refresh met with 481. */
   readonly lost: number;
-  /** NOTIFYs whose CSeq did not rise. */
-  readonly backwards: number;
+  /** NOTIFYs whose CSeq did not rise, each with the one before it. */
+  readonly backwards: readonly string[];
   /** Watchers whose latest NOTIFY is not the state. */
   readonly stale: readonly string[];
   readonly notifies: number;
@@ -137,9 +138,9 @@ export class Watchers {
       if (told !== true_) stale.push(`${watcher.aor}: told ${told}, is ${true_}`);
       notifies += watcher.phone.notifies.length;
     }
-    const sum = (of: (watcher: Watcher) => number): number =>
-      this.#watchers.reduce((total, watcher) => total + of(watcher), 0);
-    return { lost: sum(({ lost }) => lost), backwards: sum(({ backwards }) => backwards), stale, notifies };
+    const lost = this.#watchers.reduce((total, watcher) => total + watcher.lost, 0);
+    const backwards = this.#watchers.flatMap((watcher) => watcher.backwards);
+    return { lost, backwards, stale, notifies };
   }
 
   stop(): void {

@@ -169,7 +169,7 @@ async function memory(options: Options): Promise<boolean> {
 }
 
 /** What a subscription may take in Redis. */
-const BYTES_MAX = 1_000;
+const BYTES_MAX = 1_050;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -74,6 +74,8 @@ export interface NativeFront extends SipFront {
   reloadCertificates(): Promise<void>;
   /** Every stream flow that is open now. */
   streams(): readonly Flow[];
+  /** How long a datagram waits in its socket now, ms; of several sockets the longest, and at most T1. */
+  datagramsWait(): number;
   /** Closes the listeners for new connections; flows and transactions go on (drain). */
   stopAccepting(): void;
 }
@@ -168,6 +170,10 @@ class Front implements NativeFront, StreamUser {
     const tls = this.#tls;
     if (tls === undefined) return undefined;
     return { reloads: tls.reloads, failures: tls.failures, expiresAt: tls.expiresAt };
+  }
+
+  datagramsWait(): number {
+    return this.#udp.reduce((longest, listener) => Math.max(longest, listener.waits()), 0);
   }
 
   async reloadCertificates(): Promise<void> {
@@ -271,6 +277,7 @@ class Front implements NativeFront, StreamUser {
       ...options,
       counters: this.counters,
       tap: this.#tap,
+      now: () => this.#options.clock.now(),
       onDatagram: (raw, flow) => {
         this.#receive(raw, flow);
       },

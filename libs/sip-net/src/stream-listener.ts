@@ -18,6 +18,12 @@ import type { TlsContexts } from './tls-contexts.ts';
 import { WebSocketChannel } from './websocket-channel.ts';
 import { WebSocketUpgrade, type WebSocketSettings } from './websocket-upgrade.ts';
 
+/**
+ * Connections that may wait to be accepted: when an edge dies all its devices come at once, and whoever finds no room tries again after 1, 3, 7, 15 s
+ * only. The system caps it (`net.core.somaxconn`).
+ */
+const BACKLOG = 4_096;
+
 /** Addresses of some kind, such as those of balancers. */
 export interface AddressSet {
   has(address: string): boolean;
@@ -129,7 +135,7 @@ export class StreamListener {
     const { address: host, port } = this.local;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
         resolve();
       });

@@ -4,6 +4,7 @@ import type { Endpoint, Flow } from '@rollcall/sip-transaction';
 import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
 import { type Advertised, advertisedFor } from './advertised.ts';
 import type { FrontCounters } from './counters.ts';
+import { PROBE_MS, QueueProbe } from './queue-probe.ts';
 import { answerBinding } from './stun.ts';
 import type { TapSlot } from './tap.ts';
 import { openUdpSocket, sendDatagram } from './udp-sender.ts';
@@ -12,6 +13,9 @@ const CR = 0x0d;
 const LF = 0x0a;
 /** The first octet of a STUN message is 0 or 1 (RFC 7983 §7: below 4); no SIP message begins so. */
 const LOWEST_SIP_OCTET = 0x20;
+
+/** Where a socket that listens on every address reaches itself. */
+const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /** Flows that are kept between the datagrams of a peer, so that they need not be made and named anew; a power of two. */
 const KEPT_FLOWS = 16_384;
@@ -25,6 +29,7 @@ export interface UdpOptions {
   readonly counters: FrontCounters;
   readonly tap: TapSlot;
   onDatagram(raw: string, flow: Flow): void;
+  now(): number;
 }
 
 /** One UDP socket. Its flows have no table: listener, address and port are the flow (RFC 5626 §3). */
@@ -39,6 +44,8 @@ export class UdpListener {
   readonly #isIPv6: boolean;
   readonly #flows = new Array<UdpFlow | undefined>(KEPT_FLOWS).fill(undefined);
   open = false;
+  readonly #probe: QueueProbe;
+  #probing: NodeJS.Timeout | undefined;
 
   constructor(options: UdpOptions) {
     this.#options = options;
@@ -48,6 +55,9 @@ export class UdpListener {
     this.advertised = { any: options.advertised ?? this.local, ipv4: options.advertisedIPv4 };
     this.#isIPv6 = isIPv6(options.host);
     this.#socket = openUdpSocket(this.#isIPv6 ? 'udp6' : 'udp4');
+    this.#probe = new QueueProbe((octets) => {
+      this.#socket.send(octets, this.local.port, LOOPBACK[this.local.address] ?? this.local.address);
+    }, options.now);
   }
 
   /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
@@ -68,6 +78,14 @@ export class UdpListener {
     this.#socket.on('message', (data, source) => {
       this.#receive(data, source);
     });
+    this.#probing = setInterval(() => {
+      this.#probe.tick();
+    }, PROBE_MS);
+  }
+
+  /** How long a datagram waits in the socket now, ms. */
+  waits(): number {
+    return this.#probe.waits();
   }
 
   flowTo(remote: Endpoint): Flow {
@@ -99,6 +117,7 @@ export class UdpListener {
   async stop(): Promise<void> {
     if (!this.open) return;
     this.open = false;
+    clearInterval(this.#probing);
     await new Promise<void>((resolve) => {
       this.#socket.close(() => {
         resolve();
@@ -108,8 +127,9 @@ export class UdpListener {
 
   #receive(data: Buffer, source: RemoteInfo): void {
     const { counters } = this.#options;
-    counters.datagramsIn += 1;
     const first = data[0];
+    if (first !== undefined && first < LOWEST_SIP_OCTET && this.#probe.takes(data)) return;
+    counters.datagramsIn += 1;
     if (first === undefined || first === CR || first === LF) {
       if (isBlank(data)) {
         counters.keepAlives += 1;
@@ -119,10 +139,8 @@ export class UdpListener {
       this.#receiveStun(data, source);
       return;
     }
-    this.#options.onDatagram(
-      data.toString('latin1'),
-      this.#flowFrom(plainAddress(source.address), source.port),
-    );
+    const raw = data.toString('latin1');
+    this.#options.onDatagram(raw, this.#flowFrom(plainAddress(source.address), source.port));
   }
 
   /** RFC 5626 §8: STUN comes to the port of SIP, as the keep-alive of a UDP flow. */

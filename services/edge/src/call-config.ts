@@ -11,7 +11,7 @@ export const callSettings = {
     env: 'ROLLCALL_TRUSTED_PEERS',
     type: list(network()),
     default: [],
-    help: 'Addresses and networks of gateways and proxies that call without credentials and whose asserted identity is believed (RFC 3325).',
+    help: 'Addresses and networks of gateways and proxies that call without credentials and whose asserted identity (RFC 3325) and Path (RFC 3327) are believed.',
   },
   trustedNames: {
     env: 'ROLLCALL_TRUSTED_PEER_NAMES',

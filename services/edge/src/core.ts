@@ -50,7 +50,8 @@ import { USER_CACHE_DEFAULTS, UserCache } from './user-cache.ts';
 
 /** Everything that the core needs of the world. */
 export interface CorePorts {
-  readonly front: SipFront;
+  /** One that reads datagrams itself says how long they wait. */
+  readonly front: SipFront & { datagramsWait?(): number };
   readonly registrar: InnerLink;
   readonly presence: InnerLink;
   readonly users: Pick<UserDirectory, 'find' | 'findByCredentials' | 'onChange'> & {
@@ -178,6 +179,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     },
   });
   const busy = new BusyFlows();
+  const trusted = new TrustedPeers(options.trusted.networks, options.trusted.names);
   const offline =
     options.offline === undefined
       ? undefined
@@ -213,7 +215,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   const calls = new CallProxy({
     domains,
     authenticator,
-    trusted: new TrustedPeers(options.trusted.networks, options.trusted.names),
+    trusted,
     router,
     names,
     egress,
@@ -235,13 +237,14 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     authenticator,
     router,
     names,
+    trusted,
     registrar,
     replies,
     listeners,
   );
   const order = new SubscribeOrder(timers);
   const events = new EventForwarder(domains, own, authenticator, names, presence, replies, order);
-  const admission = new Admission(ports.load, random);
+  const admission = new Admission({ waitMs: () => front.datagramsWait?.() ?? 0, ...ports.load }, random);
   return {
     onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters, admission),
     onInnerRequest: new OnInnerRequest(

@@ -145,6 +145,11 @@ class JoinedEngine implements Engine {
     return this.#edges.streams();
   }
 
+  /** Datagrams of phones are the drachtio-server's to read. */
+  datagramsWait(): number {
+    return 0;
+  }
+
   stopAccepting(): void {
     this.#phones.stopAccepting();
   }

@@ -7,6 +7,8 @@ export interface FlowName {
   readonly token: string;
   /** Header line for a REGISTER (RFC 3327 §5.2, RFC 5626 §5.1). */
   readonly path: string;
+  /** The same when another hop came first: only the first says that outbound works (RFC 5626 §5.1). */
+  readonly pathBehind: string;
   /** Header line for a request that may make a dialog (RFC 3261 §16.6 step 4). */
   readonly recordRoute: string;
   /** The same for a request to a SIPS URI (§16.6 step 4, RFC 5630 §3.1.2); undefined on a flow without TLS. */
@@ -59,6 +61,7 @@ export class FlowNames {
     const name: FlowName = {
       token,
       path: `Path: <${uri};ob>\r\n`,
+      pathBehind: `Path: <${uri}>\r\n`,
       recordRoute: `Record-Route: <${uri}>\r\n`,
       recordRouteSips: sipsParam === undefined ? undefined : `Record-Route: <sips:${at}${sipsParam};lr>\r\n`,
     };
@@ -90,7 +93,7 @@ export class FlowNames {
 }
 
 const SIPS = 'sips:';
-const isSips = (uri: string): boolean => uri.slice(0, SIPS.length).toLowerCase() === SIPS;
+export const isSips = (uri: string): boolean => uri.slice(0, SIPS.length).toLowerCase() === SIPS;
 
 /** `host:port` as SIP writes it, an IPv6 address in brackets (RFC 3261 §25.1). */
 export function hostPort(endpoint: Endpoint): string {

@@ -1,5 +1,6 @@
 import { canonicalAor } from '@rollcall/location';
 import type { Aor, User } from '@rollcall/location';
+import type { SipRequest } from '@rollcall/sip';
 import type { Flow, ServerTransaction } from '@rollcall/sip-transaction';
 import type { Authenticator, OnIdentity } from './authenticate.ts';
 import type { DomainTable } from './domain-table.ts';
@@ -9,6 +10,7 @@ import type { Registered, RegisterListener } from './register-listeners.ts';
 import type { Replies } from './reply.ts';
 import type { Router } from './routing.ts';
 import { shortened } from './short-expiry.ts';
+import type { TrustedPeers } from './trusted-peers.ts';
 
 /**
  * REGISTER (RFC 3261 §10): the edge proves who asks, adds the flow as Path (RFC 3327 §5.2, RFC 5626 §5.1) and hands on. Whether
@@ -24,24 +26,28 @@ export class RegisterForwarder {
     private readonly authenticator: Authenticator,
     private readonly router: Router,
     private readonly names: FlowNames,
+    private readonly trusted: TrustedPeers,
     private readonly registrar: InnerForwarder,
     private readonly replies: Replies,
     private readonly listeners: readonly RegisterListener[],
   ) {
     this.#proved = (transaction, { user, identity, policy }) => {
       if (user === undefined) return;
-      const { path } = this.names.of(transaction.flow);
+      const { request, flow } = transaction;
+      const name = this.names.of(flow);
+      const path = isFirstHop(request) ? name.path : name.pathBehind;
       const lines = path + identity + policy;
-      const { flow } = transaction;
+      const keepsPath = request.has('path') && this.trusted.trusts(flow);
       // A datagram flow has nothing that could be closed, and nothing is to be told of it.
       const watched = flow.expectKeepAlive !== undefined;
       if (this.longest === undefined && this.listeners.length === 0 && !watched) {
-        this.registrar.forward(transaction, { key: user.aor, lines });
+        this.registrar.forward(transaction, { key: user.aor, lines, keepsPath });
         return;
       }
       this.registrar.forward(transaction, {
         key: user.aor,
         lines,
+        keepsPath,
         ...this.#shortened(transaction),
         settled: (status, answer) => {
           if (status !== 200) return;
@@ -93,6 +99,12 @@ export class RegisterForwarder {
     this.authenticator.authenticate(transaction, domain.realm, 'user', this.#proved);
   }
 }
+
+/** RFC 5626 §5.1: the first hop behind the phone is the one that sees a single Via. */
+const isFirstHop = (request: SipRequest): boolean => {
+  const vias = request.headers('via');
+  return vias.length === 1 && vias[0]?.includes(',') === false;
+};
 
 /** "The server MUST wait for an amount of time larger than the Flow-Timer" (RFC 5626 §5.4). */
 const GRACE_MS = 15_000;

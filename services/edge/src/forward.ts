@@ -13,12 +13,19 @@ export interface InnerHop {
   readonly key: string;
   /** Header lines put first: Path or Record-Route, identity. */
   readonly lines: string;
+  /** The Path that the request came with is kept below ours. */
+  readonly keepsPath?: boolean;
   /** Header lines instead of the Contact and Expires that the client sent. */
   readonly contacts?: string;
   /** Told of the answer after it has gone to the client; `below` is the answer without our Via. */
   readonly settled?: (status: number, below: string) => void;
   /** Told when the client has its answer, whoever gave it. */
   readonly ended?: (() => void) | undefined;
+}
+
+function removedFrom({ contacts, keepsPath }: InnerHop): readonly string[] {
+  if (contacts !== undefined) return REMOVED.toServiceAnew;
+  return keepsPath === true ? REMOVED.toServiceBehind : REMOVED.toService;
 }
 
 const NEVER = (): boolean => false;
@@ -56,7 +63,7 @@ export class InnerForwarder {
     const message = edit(request, {
       prepend: `${this.#viaStart}${branch}\r\n${hop.lines}${hop.contacts ?? ''}${traceLine}${probed ? PROBE_ASK : ''}`,
       maxForwards: nextMaxForwards(request),
-      remove: hop.contacts === undefined ? REMOVED.toService : REMOVED.toServiceAnew,
+      remove: removedFrom(hop),
       topVia: viaWithSource(request, transaction.flow),
     });
     this.link.request(hop.key, branch, message, (outcome) => {

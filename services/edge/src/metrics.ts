@@ -31,7 +31,11 @@ export function publishCallMetrics(metrics: Metrics, names: typeof METRICS, core
     labelled('reason', { guessing: guard.counters.guessing, scanning: guard.counters.scanning }),
   );
   metrics.gauge(names.guardBannedAddresses, 'Addresses that are banned now.', () => guard.banned());
-  metrics.gauge(names.overload, 'Share of new work that is refused for overload.', () => admission.load);
+  metrics.gauge(
+    names.overload,
+    'Share of new work that is refused for overload.',
+    () => admission.refusedShare,
+  );
   metrics.gauge(names.proxyBusyFlows, 'Flows with proxied requests in progress.', () => busy.size);
   metrics.collect(names.flowReports, 'Reports to registrars on flows of bindings.', 'counter', () => [
     { value: reports.sent },

@@ -67,6 +67,12 @@ export const REFUSALS = {
     section: 'RFC 3261 §16.5',
     label: 'not-registered',
   },
+  sipsNotAllowed: {
+    status: 480,
+    reason: 'Temporarily Unavailable',
+    section: 'RFC 5630 §5.3',
+    label: 'sips-not-allowed',
+  },
   noDialog: {
     status: 481,
     reason: 'Call/Transaction Does Not Exist',

@@ -14,7 +14,9 @@ const INNER_ONLY = [
 export const REMOVED = {
   /** From a phone to a registrar or to presence: nobody but the edge adds a Path (RFC 3327 §5.2), and it consumes the credentials. */
   toService: [...INNER_ONLY, 'path', 'authorization', 'route'],
-  /** The same with Contact and Expires written anew. */
+  /** From a peer that we trust: what it put into Path is part of the way. */
+  toServiceBehind: [...INNER_ONLY, 'authorization', 'route'],
+  /** From a phone with Contact and Expires written anew. */
   toServiceAnew: [...INNER_ONLY, 'path', 'authorization', 'route', 'contact', 'expires'],
   /** From a phone on to a phone; what is left of Max-Breadth is written anew (RFC 5393 §5.3.3). */
   toPhone: [...INNER_ONLY, 'route', 'max-breadth'],

@@ -16,6 +16,7 @@ import type { TrustedPeers } from '../trusted-peers.ts';
 import { readPreferences } from './caller-preferences.ts';
 import type { Egress, Origin } from './egress.ts';
 import { isOutOfDialog } from './egress.ts';
+import { isSips } from '../flow-names.ts';
 import { hasLooped, loopMark } from './loop.ts';
 import type { PushWaker } from './push-waker.ts';
 import { ResponseContext } from './response-context.ts';
@@ -248,9 +249,11 @@ export class CallProxy {
       upstream.fail(487, 'Request Terminated');
       return;
     }
-    const groups = groupDevices(devices, readPreferences(transaction.request));
+    const fitting = isSips(transaction.request.requestUri) ? secureOnly(devices) : devices;
+    const groups = groupDevices(fitting, readPreferences(transaction.request));
     if (groups.length === 0) {
-      if (known) upstream.refuse('nobodyRegistered');
+      if (fitting.length < devices.length) outer.refuse('sipsNotAllowed', SIPS_NOT_ALLOWED);
+      else if (known) upstream.refuse('nobodyRegistered');
       else outer.refuse('notFound');
       return;
     }
@@ -295,6 +298,15 @@ function assertedBy(request: SipRequest): string {
     .headers('p-asserted-identity')
     .map((value) => `P-Asserted-Identity: ${value}\r\n`)
     .join('');
+}
+
+/** RFC 5630 §5.3: a SIPS request goes to SIPS Contacts alone. */
+const SIPS_NOT_ALLOWED = 'Warning: 380 rollcall "SIPS Not Allowed"\r\n';
+
+function secureOnly(devices: readonly Device[]): Device[] {
+  return devices
+    .map((device): readonly Binding[] => device.filter(({ contact }) => isSips(contact)))
+    .filter(isDevice);
 }
 
 const isDevice = (bindings: readonly Binding[]): bindings is Device => bindings.length > 0;

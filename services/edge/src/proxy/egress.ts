@@ -3,6 +3,7 @@ import { edit } from '@rollcall/sip';
 import type { NameAddr, SipRequest } from '@rollcall/sip';
 import type { Flow, NextHop, SipFront } from '@rollcall/sip-transaction';
 import type { EdgeFinder } from '../edge-finder.ts';
+import { isSips } from '../flow-names.ts';
 import type { FlowNames } from '../flow-names.ts';
 import type { CurrentTrace } from '../forward.ts';
 import { nextMaxForwards, outerVia } from '../hop.ts';
@@ -131,7 +132,7 @@ export class Egress {
       prepend: lines,
       maxForwards: nextMaxForwards(request),
       remove: removedFrom(origin, named),
-      requestUri: onward.requestUri,
+      requestUri: isSips(request.requestUri) ? onward.requestUri : withoutSips(onward.requestUri),
       topVia: origin.topVia,
     });
   }
@@ -140,6 +141,11 @@ export class Egress {
   get request(): SipFront['request'] {
     return this.front.request.bind(this.front);
   }
+}
+
+/** RFC 5630 §5.3: a SIP request goes to the SIP form of a SIPS Contact. */
+function withoutSips(uri: string | undefined): string | undefined {
+  return uri !== undefined && isSips(uri) ? `sip${uri.slice('sips'.length)}` : uri;
 }
 
 /** RFC 3325 §9.3: `Privacy: id` keeps the asserted identity inside. */

@@ -44,9 +44,10 @@ export class OuterUpstream implements Upstream {
     if (status >= 200 && this.#final === 0) this.#final = status;
   }
 
-  refuse(name: RefusalName): void {
+  /** `headers`: whole lines that go with it. */
+  refuse(name: RefusalName, headers = ''): void {
     this.#final = REFUSALS[name].status;
-    this.replies.refuseStateful(this.transaction, name);
+    this.replies.refuseStateful(this.transaction, name, headers);
   }
 
   fail(status: number, reason: string): void {

@@ -34,10 +34,21 @@ export function buildGenerator(work: string): string {
   const binary = resolve(work, 'sipload');
   if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
     mkdirSync(dirname(binary), { recursive: true });
-    execFileSync('cc', ['-O2', '-w', '-o', binary, source, '-lcrypto', '-lm'], { stdio: 'inherit' });
+    execFileSync('cc', ['-O2', '-w', '-o', binary, source, '-lssl', '-lcrypto', '-lm'], { stdio: 'inherit' });
   }
   return binary;
 }
+
+/** Sockets that the calls are spread over; over streams each call under way has its own, as phones do. */
+const SOCKETS = 16;
+
+const STREAM_FLAGS: Readonly<Record<Transport, readonly string[]>> = {
+  udp: [],
+  tcp: ['-t'],
+  tls: ['-S'],
+  ws: ['-w'],
+  wss: ['-S', '-w'],
+};
 
 export interface Load {
   readonly port: number;
@@ -66,11 +77,11 @@ export async function runLoad(binary: string, load: Load): Promise<LoadResult> {
     load.users,
     ...(load.rate === undefined ? ['-c', load.outstanding] : ['-r', load.rate]),
     '-s',
-    16,
+    load.transport === 'udp' ? SOCKETS : Math.max(SOCKETS, load.outstanding),
   ];
   if (load.users >= 100_000) args.push('-W', 6);
   if (load.calls !== undefined) args.push('-n', load.calls);
-  if (load.transport === 'tcp') args.push('-t');
+  args.push(...STREAM_FLAGS[load.transport]);
   const child = spawn(binary, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));

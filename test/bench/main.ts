@@ -3,8 +3,8 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildGenerator, MODES, runLoad } from './generator.ts';
-import { readOptions, usage, type BenchOptions } from './options.ts';
-import { Peer } from './peers.ts';
+import { readOptions, usage, type BenchOptions, type Transport } from './options.ts';
+import { Peer, serves } from './peers.ts';
 import { busySeconds, cpuSeconds, residentMemory } from './processes.ts';
 import { summarise } from './profile.ts';
 import { table, type Measurement } from './report.ts';
@@ -16,7 +16,7 @@ const PACKAGES =
 /** One closed-loop run; the processes' time is read before and after. */
 async function measure(
   peer: Peer,
-  scenario: string,
+  { scenario, transport }: { readonly scenario: string; readonly transport: Transport },
   outstanding: number,
   options: BenchOptions,
   binary: string,
@@ -27,9 +27,9 @@ async function measure(
   const pids = peer.pids();
   const [cpu, redisCpu, busy] = [cpuSeconds(pids), cpuSeconds([peer.redis?.pid ?? 0]), busySeconds()];
   const load = {
-    port: peer.port,
+    port: peer.portOf(transport),
     mode,
-    transport: options.transport,
+    transport,
     users: options.users,
     outstanding,
     seconds: options.seconds,
@@ -43,7 +43,7 @@ async function measure(
   return {
     peer: peer.name,
     scenario,
-    transport: options.transport,
+    transport,
     outstanding,
     calls: result.ok,
     failed: result.failed,
@@ -63,32 +63,44 @@ async function measure(
 /** Fresh servers for each scenario and round, so that no peer profits from what an earlier run left behind. */
 async function runRounds(options: BenchOptions, binary: string): Promise<Measurement[]> {
   const runs: Measurement[] = [];
+  const cases = options.transports.flatMap((transport) =>
+    options.scenarios.map((scenario) => ({ scenario, transport })),
+  );
   for (let round = 0; round < options.rounds; round++) {
-    for (const scenario of options.scenarios) {
-      for (const name of options.peers) {
-        const peer = await Peer.start(name, options, WORK, name === 'rollcall' ? options.profile : '');
-        try {
-          const warm = {
-            port: peer.port,
-            mode: MODES[scenario] ?? 'reg',
-            transport: options.transport,
-            users: options.users,
-          };
-          await runLoad(binary, { ...warm, outstanding: 32, seconds: 3 });
-          for (const outstanding of options.outstanding) {
-            const run = await measure(peer, scenario, outstanding, options, binary);
-            runs.push(run);
-            appendFileSync(options.out, `${JSON.stringify(run)}\n`);
-            const { callsPerSecond, servicesUs, redisUs, failed, foreignCores } = run;
-            console.log(
-              `${name} ${scenario} ${String(outstanding)}: ${callsPerSecond.toFixed(0)}/s, ${servicesUs.toFixed(0)} + ${redisUs.toFixed(0)} µs, failed ${String(failed)}, others ${foreignCores.toFixed(2)} cores`,
-            );
-          }
-        } finally {
-          await peer.stop();
-        }
-      }
+    for (const one of cases) {
+      for (const name of options.peers.filter((peer) => serves(peer, one.transport)))
+        runs.push(...(await runPeer(name, one, options, binary)));
     }
+  }
+  return runs;
+}
+
+/** Warms a fresh peer up and measures it at each number of outstanding calls. */
+async function runPeer(
+  name: string,
+  { scenario, transport }: { readonly scenario: string; readonly transport: Transport },
+  options: BenchOptions,
+  binary: string,
+): Promise<Measurement[]> {
+  const runs: Measurement[] = [];
+  const peer = await Peer.start(name, options, WORK, name === 'rollcall' ? options.profile : '');
+  try {
+    const warm = {
+      ...{ port: peer.portOf(transport), mode: MODES[scenario] ?? 'reg', transport, users: options.users },
+      ...(options.warm > 0 ? { calls: options.warm, seconds: 120 } : { seconds: 3 }),
+    };
+    await runLoad(binary, { ...warm, outstanding: 32 });
+    for (const outstanding of options.outstanding) {
+      const run = await measure(peer, { scenario, transport }, outstanding, options, binary);
+      runs.push(run);
+      appendFileSync(options.out, `${JSON.stringify(run)}\n`);
+      const { callsPerSecond, servicesUs, redisUs, failed, foreignCores } = run;
+      console.log(
+        `${name} ${scenario} ${transport} ${String(outstanding)}: ${callsPerSecond.toFixed(0)}/s, ${servicesUs.toFixed(0)} + ${redisUs.toFixed(0)} µs, failed ${String(failed)}, others ${foreignCores.toFixed(2)} cores`,
+      );
+    }
+  } finally {
+    await peer.stop();
   }
   return runs;
 }
@@ -102,7 +114,7 @@ async function runMemory(options: BenchOptions, binary: string): Promise<void> {
       const load = {
         port: peer.port,
         mode: 'reg',
-        transport: options.transport,
+        transport: 'udp' as const,
         users,
         outstanding: 64,
         seconds: 600,
@@ -145,9 +157,7 @@ async function main(): Promise<void> {
     return;
   }
   const runs = await runRounds(options, binary);
-  console.log(
-    `\nNode of the services: ${options.node}; transport ${options.transport}; medians of ${String(options.rounds)} rounds\n`,
-  );
+  console.log(`\nNode of the services: ${options.node}; medians of ${String(options.rounds)} rounds\n`);
   console.log(table(runs));
   if (options.profile !== '') console.log(summarise(options.profile));
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 
-export type Transport = 'udp' | 'tcp';
+export const TRANSPORTS = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
 
 export interface BenchOptions {
   readonly peers: readonly string[];
@@ -10,7 +11,10 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly rounds: number;
   readonly users: number;
-  readonly transport: Transport;
+  /** Calls before the measured ones; 0: three seconds of them. */
+  readonly warm: number;
+  /** Measured in turn; Kamailio is not asked over those that its configuration here does not serve. */
+  readonly transports: readonly Transport[];
   /** Node binary that runs the services; the bench itself runs on its own. */
   readonly node: string;
   readonly install: boolean;
@@ -28,7 +32,8 @@ export const usage = `npm run bench -- [options]
   --seconds N         length of one run   (default 5)
   --rounds N          the peers are taken in turn, N times; medians are printed   (default 3)
   --users N           (default 20000)
-  --transport udp|tcp
+  --warm N            calls before those that are measured   (default: 3 s of them)
+  --transport LIST    udp, tcp, tls, ws, wss; over streams each call under way has a connection of its own   (default udp)
   --node PATH         the Node that runs Rollcall's services   (default: the one that runs the bench)
   --memory N          store N bindings and print the bytes each takes in Redis, and each service's resident memory
   --profile DIR       write V8 CPU profiles of the services and print where the time goes
@@ -49,6 +54,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
       seconds: { type: 'string', default: '5' },
       rounds: { type: 'string', default: '3' },
       users: { type: 'string', default: '20000' },
+      warm: { type: 'string', default: '0' },
       transport: { type: 'string', default: 'udp' },
       node: { type: 'string', default: process.execPath },
       memory: { type: 'string', default: '0' },
@@ -62,9 +68,12 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     if (!Number.isFinite(value) || value < 0) throw new RangeError(`--${name}: "${text}" is not a count`);
     return value;
   };
-  if (values.transport !== 'udp' && values.transport !== 'tcp') {
-    throw new RangeError(`--transport: "${values.transport}" is neither udp nor tcp`);
-  }
+  const transports = list(values.transport).map((name) => {
+    const known = TRANSPORTS.find((one) => one === name);
+    if (known === undefined)
+      throw new RangeError(`--transport: "${name}" is none of ${TRANSPORTS.join(', ')}`);
+    return known;
+  });
   return {
     peers: list(values.peers),
     scenarios: list(values.scenarios),
@@ -72,7 +81,8 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     seconds: count('seconds', values.seconds),
     rounds: count('rounds', values.rounds),
     users: count('users', values.users),
-    transport: values.transport,
+    warm: count('warm', values.warm),
+    transports,
     node: values.node,
     memory: count('memory', values.memory),
     profile: values.profile,

@@ -4,7 +4,7 @@ import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { BenchOptions } from './options.ts';
+import type { BenchOptions, Transport } from './options.ts';
 import { processTree } from './processes.ts';
 import { BenchRedis } from './redis.ts';
 
@@ -63,6 +63,13 @@ const PEERS: Readonly<Record<string, PeerKind>> = {
 };
 
 export const peerNames = Object.keys(PEERS);
+
+/** The other transports of Rollcall lie above its port, as `npm start` says; Kamailio is set up for these two here. */
+const PORT_OFFSETS: Readonly<Record<Transport, number>> = { udp: 0, tcp: 0, tls: 1, ws: 2, wss: 3 };
+
+/** True for a peer that can be measured over a transport. */
+export const serves = (name: string, transport: Transport): boolean =>
+  name === 'rollcall' || PORT_OFFSETS[transport] === 0;
 
 /** True when something answers an OPTIONS on the port. */
 async function answers(port: number): Promise<boolean> {
@@ -129,6 +136,10 @@ export class Peer {
     }
     await sleep(500);
     return peer;
+  }
+
+  portOf(transport: Transport): number {
+    return this.port + PORT_OFFSETS[transport];
   }
 
   pids(): number[] {

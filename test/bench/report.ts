@@ -1,8 +1,10 @@
+import { TRANSPORTS, type Transport } from './options.ts';
+
 /** One closed-loop run against one peer. CPU figures are µs for each call. */
 export interface Measurement {
   readonly peer: string;
   readonly scenario: string;
-  readonly transport: string;
+  readonly transport: Transport;
   readonly outstanding: number;
   readonly calls: number;
   readonly failed: number;
@@ -18,6 +20,8 @@ export interface Measurement {
   readonly foreignCores: number;
   readonly node?: string;
 }
+
+const orderOf = (transport: Transport): number => TRANSPORTS.indexOf(transport);
 
 const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -52,17 +56,27 @@ export function table(runs: readonly Measurement[]): string {
     cases.set(key, [...(cases.get(key) ?? []), run]);
   }
   const rows = [...cases.values()].map(medians);
-  rows.sort((a, b) => a.scenario.localeCompare(b.scenario) || a.outstanding - b.outstanding);
+  rows.sort(
+    (a, b) =>
+      a.scenario.localeCompare(b.scenario) ||
+      orderOf(a.transport) - orderOf(b.transport) ||
+      a.outstanding - b.outstanding,
+  );
   const lines = [
-    '| scenario | outstanding | peer | calls/s | requests/s | services µs/call | Redis µs/call | total µs | p50 ms | p99 ms | failed | rate × | CPU × |',
-    '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
+    '| scenario | transport | outstanding | peer | calls/s | requests/s | services µs/call | Redis µs/call | total µs | p50 ms | p99 ms | failed | rate × | CPU × |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|',
   ];
   let base: Measurement | undefined;
   for (const row of rows) {
-    if (base?.scenario !== row.scenario || base.outstanding !== row.outstanding) base = row;
+    if (
+      base?.scenario !== row.scenario ||
+      base.transport !== row.transport ||
+      base.outstanding !== row.outstanding
+    )
+      base = row;
     const total = row.servicesUs + row.redisUs;
     const cells = [
-      row.scenario, row.outstanding, row.peer, row.callsPerSecond.toFixed(0), row.requestsPerSecond.toFixed(0), row.servicesUs.toFixed(0),
+      row.scenario, row.transport, row.outstanding, row.peer, row.callsPerSecond.toFixed(0), row.requestsPerSecond.toFixed(0), row.servicesUs.toFixed(0),
       row.redisUs.toFixed(0), total.toFixed(0), row.p50Ms.toFixed(1), row.p99Ms.toFixed(1), row.failed,
       (row.callsPerSecond / base.callsPerSecond).toFixed(2), (total / (base.servicesUs + base.redisUs)).toFixed(2),
     ]; // prettier-ignore

@@ -19,12 +19,30 @@ export interface FloodReport {
   /** Resident memory of each edge, MiB: before, every five seconds of each round, and when the timers after it are over. */
   readonly memory: readonly {
     readonly before: number;
-    readonly rounds: readonly { readonly during: readonly number[]; readonly idle: number }[];
+    readonly rounds: readonly {
+      readonly during: readonly number[];
+      readonly idle: number;
+      /** Where it was when there were most transactions. */
+      readonly peak: Peak;
+    }[];
   }[];
 }
 
+/** One edge at one moment: MiB, and the number of transactions. */
+export interface Peak {
+  readonly resident: number;
+  readonly heapUsed: number;
+  /** Octets outside of the heap: the ring of answers, what waits in sockets. */
+  readonly external: number;
+  readonly transactions: number;
+}
+
+const NOTHING: Peak = { resident: 0, heapUsed: 0, external: 0, transactions: 0 };
+
 /** Timers D, H, J, L and M of RFC 3261 and RFC 6026 all end within 64*T1. */
 const TIMERS_MS = 33_000;
+/** Transactions that are an object each; the completed ones lie in the ring of answers. */
+const KINDS = ['pending', 'invites', 'clients'];
 const POLL_MS = 500;
 const SAMPLE_MS = 5_000;
 const MIB = 1_048_576;
@@ -37,16 +55,26 @@ export async function flooded({ rate, seconds, users, edges, rounds }: FloodedOp
   }));
   const system = await TestSystem.start({ accounts: [ALICE, ...callees], replicas: { edge: edges } });
   const names = Array.from({ length: edges }, (_, i) => `edge-${String(i + 1)}`);
-  const memory = (): Promise<number[]> =>
+  const look = (): Promise<Peak[]> =>
     Promise.all(
-      names.map(async (name) =>
-        Math.round((await system.metrics(name)).sum('process_resident_memory_bytes') / MIB),
-      ),
+      names.map(async (name) => {
+        const samples = await system.metrics(name);
+        const mib = (metric: string): number => Math.round(samples.sum(metric) / MIB);
+        return {
+          resident: mib('process_resident_memory_bytes'),
+          heapUsed: mib('nodejs_heap_size_used_bytes'),
+          external: mib('nodejs_external_memory_bytes'),
+          transactions: KINDS.reduce(
+            (sum, kind) => sum + samples.sum('rollcall_sip_transactions', { kind }),
+            0,
+          ),
+        };
+      }),
     );
+  const memory = async (): Promise<number[]> => (await look()).map(({ resident }) => resident);
   const transactions = async (): Promise<number> => {
-    const kinds = ['pending', 'invites', 'clients'];
     const counts = await Promise.all(
-      kinds.map((kind) => system.metric('edge', 'rollcall_sip_transactions', { kind })),
+      KINDS.map((kind) => system.metric('edge', 'rollcall_sip_transactions', { kind })),
     );
     return counts.reduce((sum, count) => sum + count, 0);
   };
@@ -62,12 +90,12 @@ export async function flooded({ rate, seconds, users, edges, rounds }: FloodedOp
     await flood.prepare();
     const before = await memory();
     const floods: FloodResult[] = [];
-    const samples: number[][][] = [];
+    const samples: Peak[][][] = [];
     const idle: number[][] = [];
     for (let round = 0; round < rounds; round += 1) {
-      const during: number[][] = [];
+      const during: Peak[][] = [];
       const sampling = setInterval(() => {
-        memory().then(
+        look().then(
           (sample) => during.push(sample),
           () => undefined,
         );
@@ -86,8 +114,11 @@ export async function flooded({ rate, seconds, users, edges, rounds }: FloodedOp
       memory: names.map((_, edge) => ({
         before: before[edge] ?? 0,
         rounds: samples.map((during, round) => ({
-          during: during.map((sample) => sample[edge] ?? 0),
+          during: during.map((sample) => sample[edge]?.resident ?? 0),
           idle: idle[round]?.[edge] ?? 0,
+          peak: during
+            .map((sample) => sample[edge] ?? NOTHING)
+            .reduce((most, one) => (one.transactions > most.transactions ? one : most), NOTHING),
         })),
       })),
     };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
 import type { Binding, BindingId } from '@rollcall/location';
+import { sampleBinding } from '@rollcall/location/contract';
 import { chooseType, escapeXml, messageSummary, presence, readXml, reg } from '../src/index.ts';
 import type { ResourceChange } from '../src/index.ts';
 import { freshResource } from '../src/contract/index.ts';
@@ -10,18 +11,13 @@ import { readPidf } from '../src/packages/pidf.ts';
 const now = epochMs(1_800_000_000_000);
 const resource = freshResource();
 
-const binding = (id: string, change: Partial<Binding> = {}): Binding => ({
-  id: id as BindingId,
-  contact: `sip:${id}@192.0.2.1`,
-  params: '',
-  callId: 'c1',
-  cseq: 1,
-  path: [],
-  registeredAt: now,
-  refreshedAt: now,
-  expiresAt: epochMs(now + 60_000),
-  ...change,
-});
+const binding = (id: string, change: Partial<Binding> = {}): Binding =>
+  sampleBinding(now, {
+    id: id as BindingId,
+    contact: `sip:${id}@192.0.2.1`,
+    expiresAt: epochMs(now + 60_000),
+    ...change,
+  });
 const change = (id: string, kind: ResourceChange['kind']): ResourceChange => ({
   kind,
   bindingId: id as BindingId,

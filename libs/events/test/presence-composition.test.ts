@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
 import type { Binding, BindingId } from '@rollcall/location';
+import { sampleBinding } from '@rollcall/location/contract';
 import { CPIM_PIDF, PIDF, XPIDF, presence, readXml } from '../src/index.ts';
 import type { Publication, ResourceState } from '../src/index.ts';
 import { freshResource } from '../src/contract/index.ts';
@@ -10,18 +11,13 @@ const resource = freshResource();
 const NAMESPACES =
   'xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:r="urn:ietf:params:xml:ns:pidf:rpid"';
 
-const binding = (id: string, change: Partial<Binding> = {}): Binding => ({
-  id: id as BindingId,
-  contact: `sip:${id}@192.0.2.1`,
-  params: '',
-  callId: 'c1',
-  cseq: 1,
-  path: [],
-  registeredAt: now,
-  refreshedAt: now,
-  expiresAt: epochMs(now + 60_000),
-  ...change,
-});
+const binding = (id: string, change: Partial<Binding> = {}): Binding =>
+  sampleBinding(now, {
+    id: id as BindingId,
+    contact: `sip:${id}@192.0.2.1`,
+    expiresAt: epochMs(now + 60_000),
+    ...change,
+  });
 
 function published(inner: string, change: Partial<Publication> = {}): Publication {
   const read = presence.publication?.read(

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Redis } from 'ioredis';
 import { epochMs } from '@rollcall/kernel';
-import type { Aor, Binding, BindingId, LocationEvent } from '@rollcall/location';
+import type { Aor, LocationEvent } from '@rollcall/location';
+import { sampleBinding } from '@rollcall/location/contract';
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { keys, shardOf } from '../src/keys.ts';
@@ -12,17 +13,7 @@ const aor = (n: number): Aor => `sip:u${String(n)}@damage.test` as Aor;
 
 async function register(store: Store, name: Aor, lifetimeMs = 600_000): Promise<string> {
   const now = store.clock.now();
-  const binding: Binding = {
-    id: 'b' as BindingId,
-    contact: 'sip:u@192.0.2.1',
-    params: '',
-    callId: 'c',
-    cseq: 1,
-    path: [],
-    registeredAt: now,
-    refreshedAt: now,
-    expiresAt: epochMs(now + lifetimeMs),
-  };
+  const binding = sampleBinding(now, { expiresAt: epochMs(now + lifetimeMs) });
   const { version } = await store.location.read(name);
   const changes = [{ kind: 'registered', binding }] as const;
   const outcome = await store.location.commit({

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
-import type { Aor, Binding, BindingId } from '@rollcall/location';
+import type { Aor } from '@rollcall/location';
+import { sampleBinding } from '@rollcall/location/contract';
 import { connectStore } from '../src/index.ts';
 import type { Store, StoreStatus } from '../src/index.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
@@ -13,17 +14,7 @@ const aor = (n: number): Aor => `sip:u${String(n)}@example.test` as Aor;
 
 function register(store: Store, n: number): Promise<{ readonly kind: string }> {
   const now = store.clock.now();
-  const binding: Binding = {
-    id: `b${String(n)}` as BindingId,
-    contact: `sip:u${String(n)}@192.0.2.1`,
-    params: '',
-    callId: `c${String(n)}`,
-    cseq: n,
-    path: [],
-    registeredAt: now,
-    refreshedAt: now,
-    expiresAt: epochMs(now + 60_000),
-  };
+  const binding = sampleBinding(now, { expiresAt: epochMs(now + 60_000) });
   const changes = [{ kind: 'registered', binding }] as const;
   return store.location.commit({ aor: aor(n), expectedVersion: 0, bindings: [binding], changes });
 }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { StoreUnavailable } from '@rollcall/location';
-import type { Aor, Binding, BindingId } from '@rollcall/location';
+import type { Aor, Binding } from '@rollcall/location';
+import { sampleBinding } from '@rollcall/location/contract';
 import { epochMs } from '@rollcall/kernel';
 import { connectStore } from '../src/index.ts';
 import type { Store, StoreStatus } from '../src/index.ts';
@@ -13,22 +14,12 @@ const TIMEOUT_MS = 400;
 const BOUND_MS = TIMEOUT_MS * 1.125 + 300;
 
 const aor = (n: number): Aor => `sip:u${String(n)}@example.test` as Aor;
-function binding(store: Store, n: number): Binding {
+function binding(store: Store): Binding {
   const now = store.clock.now();
-  return {
-    id: `b${String(n)}` as BindingId,
-    contact: `sip:u${String(n)}@192.0.2.1`,
-    params: '',
-    callId: `c${String(n)}`,
-    cseq: n,
-    path: [],
-    registeredAt: now,
-    refreshedAt: now,
-    expiresAt: epochMs(now + 60_000),
-  };
+  return sampleBinding(now, { expiresAt: epochMs(now + 60_000) });
 }
 async function register(store: Store, n: number, expectedVersion = 0): Promise<number> {
-  const one = binding(store, n);
+  const one = binding(store);
   const changes = [{ kind: 'registered', binding: one }] as const;
   const outcome = await store.location.commit({ aor: aor(n), expectedVersion, bindings: [one], changes });
   if (outcome.kind === 'conflict') throw new Error('conflict');
@@ -133,9 +124,9 @@ describe('B21 the store under faults', () => {
     const behind = redis.inspect();
     await behind.flushall();
     behind.disconnect();
-    const bindings = [binding(store, 20)];
+    const bindings = [binding(store)];
     for (const kind of ['refreshed', 'registered'] as const) {
-      const changes = [{ kind, binding: binding(store, 20) }];
+      const changes = [{ kind, binding: binding(store) }];
       const outcome = await store.location.commit({
         aor: aor(20),
         expectedVersion: version,

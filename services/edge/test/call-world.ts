@@ -15,7 +15,7 @@ import {
 } from './world.ts';
 import type { Draft, FakeFlow, FakeTransaction, World } from './world.ts';
 
-const TOKENS = new FlowTokens(SECRET);
+export const TOKENS = new FlowTokens(SECRET);
 export const ALICE = '<sip:alice@example.test>';
 export const BOB = 'sip:bob@example.test';
 export const BOB_URN = '<urn:uuid:00000000-0000-1000-8000-000A95A0E128>';

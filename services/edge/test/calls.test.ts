@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FlowTokens } from '@rollcall/location';
-import { ADVERTISED, authorization, binding, draft, EDGE, nonceOf, SECRET, settle, world } from './world.ts';
-import type { Draft, FakeFlow, FakeTransaction, Sent, World } from './world.ts';
+import { ALICE, BOB, call, statuses, tokenOf, TOKENS, uriOf } from './call-world.ts';
+import { authorization, binding, draft, EDGE, nonceOf, settle, world } from './world.ts';
+import type { FakeFlow, Sent, World } from './world.ts';
 
-const TOKENS = new FlowTokens(SECRET);
-const ALICE = '<sip:alice@example.test>';
-const BOB = 'sip:bob@example.test';
-
-const tokenOf = (flow: string, edge = EDGE): string =>
-  TOKENS.sign({ edge: edge.id, epoch: edge.epoch, flow });
-const uriOf = (token: string): string => `<sip:${token}@${ADVERTISED.address}:${String(ADVERTISED.port)};lr>`;
 const pathOf = (flow: string, edge = EDGE): string => uriOf(tokenOf(flow, edge)).replace(';lr', ';lr;ob');
 
 /** An edge where alice may call and bob has devices on these flows, each with its q. */
@@ -27,19 +21,6 @@ async function withBob(...devices: [flow: string, q?: number][]): Promise<World>
   return edge;
 }
 
-async function call(edge: World, change: Draft = {}, flow?: FakeFlow): Promise<FakeTransaction> {
-  const method = change.method ?? 'INVITE';
-  const uri = change.uri ?? BOB;
-  const whole = { method, uri, to: `<${uri}>`, from: ALICE, ...change };
-  const nonce = nonceOf(edge.send(draft(whole), flow).answer);
-  const credentials = authorization({ nonce, method, uri, proxy: true });
-  const transaction = edge.send(draft({ ...whole, headers: `${change.headers ?? ''}${credentials}` }), flow);
-  await settle();
-  return transaction;
-}
-
-const statuses = (transaction: FakeTransaction): number[] =>
-  transaction.answers.map(({ response }) => response.status);
 const flowsOf = (sent: readonly Sent[]): string[] => sent.map(({ flow }) => flow.id);
 
 describe('who may call', () => {

@@ -18,53 +18,15 @@ import type {
   Endpoint,
   Flow,
   FrontUser,
-  ServerTransaction,
   SipFront,
   TransportName,
 } from '@rollcall/sip-transaction';
+import type { DrachtioFront, DrachtioFrontOptions, DrachtioSizes } from './front-api.ts';
 import { DrachtioFlow, Flows, readAddresses } from './flows.ts';
-import { contactUri, fromLeg, identity, type Leg, Legs, recordRoutes } from './legs.ts';
-import { type LinkLog, type LinkOptions, type Reply, ServerLink } from './link.ts';
-import { asAnswerTo, forServer, octetsOf, textOf } from './text.ts';
-
-/** Looks on at whole messages, as the core sends and gets them; as `sip-net` has it. */
-interface TapSlot {
-  tap: { received(message: string, flow: Flow): void; sent(message: string, flow: Flow): void } | undefined;
-}
-
-export interface DrachtioFrontOptions extends Omit<LinkOptions, 'verbs' | 'log'> {
-  readonly log: LinkLog;
-  /** Who looks on at the messages, if anybody. */
-  readonly tap?: TapSlot;
-  /** Told of every address that the server listens on, each time that it has been connected to. */
-  readonly onListeners: (listeners: SipFront['listeners']) => void;
-}
-
-export interface DrachtioSizes {
-  /** Requests of phones without a final answer, requests to phones without one, dialogs, frames without a reply. */
-  readonly pending: number;
-  readonly clients: number;
-  readonly dialogs: number;
-  readonly frames: number;
-}
-
-/** The front with what else there is to see of it. */
-export interface DrachtioFront extends SipFront {
-  /** Whether the server is connected and takes what we send. */
-  readonly up: boolean;
-  readonly counters: Readonly<{
-    requests: number;
-    malformed: number;
-    tooLarge: number;
-    losses: number;
-    orphans: number;
-  }>;
-  sizes(): DrachtioSizes;
-  /** True for flows that this front has made. */
-  owns(flow: Flow): flow is DrachtioFlow;
-  /** Is given no new requests any more; what is under way goes on (drain). */
-  stopAccepting(): void;
-}
+import { calledLeg, callerLeg, fromLeg, type Leg, Legs } from './legs.ts';
+import { type Reply, ServerLink } from './link.ts';
+import { type Answer, PhoneRequest } from './phone-request.ts';
+import { asAnswerTo, cancelOf, forServer, octetsOf, textOf } from './text.ts';
 
 /** Every method that the server delivers; others it answers or drops by itself. */
 const VERBS = [
@@ -110,7 +72,7 @@ class Front implements DrachtioFront {
   readonly #link: ServerLink;
   readonly #flows: Flows;
   readonly #legs = new Legs();
-  readonly #servers = new Map<string, Server>();
+  readonly #servers = new Map<string, PhoneRequest>();
   readonly #clients = new Map<string, Client>();
   #user: FrontUser | undefined;
   #counts = { requests: 0, malformed: 0, orphans: 0 };
@@ -253,18 +215,8 @@ class Front implements DrachtioFront {
   }
 
   #cancel(client: Client): void {
-    const { request, wireCallId, transactionId } = client;
-    const cseq = request.cseq();
-    const lines = [
-      `CANCEL ${request.requestUri} SIP/2.0`,
-      'Max-Forwards: 70',
-      `From: ${request.header('from') ?? ''}`,
-      `To: ${request.header('to') ?? ''}`,
-      `Call-ID: ${wireCallId}`,
-      `CSeq: ${String(cseq.ok ? cseq.value.seq : 1)} CANCEL`,
-      '\r\n',
-    ];
-    this.#link.send(`sip|${transactionId}|\r\n${textOf(lines.join('\r\n'))}`, () => undefined);
+    const text = cancelOf(client.request, client.wireCallId);
+    this.#link.send(`sip|${client.transactionId}|\r\n${text}`, () => undefined);
   }
 
   #receive(fields: readonly string[], raw: string): void {
@@ -303,7 +255,7 @@ class Front implements DrachtioFront {
       if (problem === undefined) this.#user?.onAck(restored, from);
       return;
     }
-    const server = new Server(restored, from, transactionId, leg, this.#reply);
+    const server = new PhoneRequest(restored, from, transactionId, leg, this.#reply);
     if (problem !== undefined) {
       this.#counts.malformed += 1;
       server.respondStateless(respond(restored, problem.status));
@@ -340,34 +292,10 @@ class Front implements DrachtioFront {
     const restored = parseMessage(asAnswerTo(client.request, response));
     if (!restored.ok || restored.value.kind !== 'response') return;
     if (client.makesLeg && final && response.status < 300 && dialogId !== '') {
-      this.#addCalled(client, dialogId, restored.value);
+      this.#legs.add(calledLeg(client.request, restored.value, dialogId, client.wireCallId));
     }
     this.#options.tap?.tap?.received(restored.value.raw, client.flow);
     client.user.onResponse(restored.value);
-  }
-
-  /** The dialog with a phone that was called: what it sends goes to the caller's Contact, through our Record-Route in its order. */
-  #addCalled(client: Client, dialogId: string, response: SipResponse): void {
-    const [callId, localTag, remoteTag] = identity(response);
-    const { request, wireCallId } = client;
-    const target = contactUri(request) ?? request.requestUri;
-    this.#legs.add({
-      dialogId,
-      callId,
-      wireCallId,
-      localTag,
-      remoteTag,
-      target,
-      routes: recordRoutes(request),
-    });
-  }
-
-  /** The dialog with a phone that calls: what it sends goes to the Contact of the answer, through its Record-Route reversed. */
-  #addCaller(request: SipRequest, response: SipResponse, dialogId: string): void {
-    const [callId, remoteTag, localTag] = identity(response);
-    const target = contactUri(response) ?? request.requestUri;
-    const routes = recordRoutes(response).reverse();
-    this.#legs.add({ dialogId, callId, wireCallId: callId, localTag, remoteTag, target, routes });
   }
 
   /** The answer of the core to a phone's request. */
@@ -387,7 +315,7 @@ class Front implements DrachtioFront {
     this.#link.send(`sip|${transactionId}|\r\n${text}`, (reply) => {
       if (reply.ok) {
         const dialogId = reply.fields[8] ?? '';
-        if (makesLeg && dialogId !== '') this.#addCaller(request, response, dialogId);
+        if (makesLeg && dialogId !== '') this.#legs.add(callerLeg(request, response, dialogId));
       } else if (reply.reason.startsWith('larger')) {
         const short = parseMessage(respond(request, 513));
         if (short.ok && short.value.kind === 'response')
@@ -437,39 +365,6 @@ class Front implements DrachtioFront {
     const clients = [...this.#clients.values()];
     this.#clients.clear();
     for (const client of clients) this.#fail(client, 503);
-  }
-}
-
-type Answer = (server: Server, status: number, message: string) => void;
-
-class Server implements ServerTransaction {
-  onCancel?: () => void;
-  #final = false;
-
-  constructor(
-    readonly request: SipRequest,
-    readonly flow: Flow,
-    readonly transactionId: string,
-    readonly leg: Leg | undefined,
-    private readonly answer: Answer,
-  ) {}
-
-  respond(status: number, message: string): void {
-    if (this.#final) return;
-    this.#final = status >= 200;
-    this.answer(this, status, message);
-  }
-
-  respondStateless(message: string): void {
-    // "SIP/2.0 401 …"
-    this.respond(Number(message.slice(8, 11)), message);
-  }
-
-  cancelled(): void {
-    // The server has answered the INVITE with 487 itself: what the core says now is for nobody.
-    const { onCancel } = this;
-    this.onCancel = () => undefined;
-    onCancel?.();
   }
 }
 

@@ -67,6 +67,26 @@ export class Legs {
 
 const tagsKey = (callId: string, local: string, remote: string): string => `${callId}\n${local}\n${remote}`;
 
+/** The dialog with a phone that was called: what it sends goes to the caller's Contact, through our Record-Route in its order. */
+export function calledLeg(
+  request: SipRequest,
+  response: SipResponse,
+  dialogId: string,
+  wireCallId: string,
+): Leg {
+  const [callId, localTag, remoteTag] = identity(response);
+  const target = contactUri(request) ?? request.requestUri;
+  return { dialogId, callId, wireCallId, localTag, remoteTag, target, routes: recordRoutes(request) };
+}
+
+/** The dialog with a phone that calls: what it sends goes to the Contact of the answer, through its Record-Route reversed. */
+export function callerLeg(request: SipRequest, response: SipResponse, dialogId: string): Leg {
+  const [callId, remoteTag, localTag] = identity(response);
+  const target = contactUri(response) ?? request.requestUri;
+  const routes = recordRoutes(response).reverse();
+  return { dialogId, callId, wireCallId: callId, localTag, remoteTag, target, routes };
+}
+
 /** Call-ID, From-tag and To-tag. */
 export function identity(message: SipRequest | SipResponse): readonly [string, string, string] {
   const callId = message.callId();

@@ -33,3 +33,18 @@ export function asAnswerTo(request: SipRequest, response: SipResponse): string {
   lines += `Call-ID: ${request.header('call-id') ?? ''}\r\nCSeq: ${request.header('cseq') ?? ''}\r\n`;
   return edit(response, { remove: OF_REQUEST, prepend: lines });
 }
+
+/** The CANCEL of a request (RFC 3261 §9.1), for the server to finish. */
+export function cancelOf(request: SipRequest, wireCallId: string): string {
+  const cseq = request.cseq();
+  const lines = [
+    `CANCEL ${request.requestUri} SIP/2.0`,
+    'Max-Forwards: 70',
+    `From: ${request.header('from') ?? ''}`,
+    `To: ${request.header('to') ?? ''}`,
+    `Call-ID: ${wireCallId}`,
+    `CSeq: ${String(cseq.ok ? cseq.value.seq : 1)} CANCEL`,
+    '\r\n',
+  ];
+  return textOf(lines.join('\r\n'));
+}

@@ -1,2 +1,3 @@
-export * from './events-contract.ts';
+export { eventsContract } from './events-contract.ts';
 export * from './samples.ts';
+export type { EventsStore, EventsUnderTest } from './under-test.ts';

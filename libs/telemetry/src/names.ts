@@ -105,9 +105,6 @@ export const METRICS = {
   buildInfo: 'rollcall_build_info',
 } as const;
 
-/** The name of one of our metrics. */
-export type MetricName = (typeof METRICS)[keyof typeof METRICS];
-
 /**
  * Span attributes. Where OpenTelemetry's semantic conventions have a name it is used (a test compares them); SIP has
  * none there, so those begin with `sip.`.

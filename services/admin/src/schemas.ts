@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import type { Static } from 'typebox';
 
 /** A DNS name or an IP address; an IPv6 address in brackets (RFC 3261 §25.1 `host`). */
 export const DomainName = Type.String({
@@ -55,8 +54,6 @@ export const NextCursor = Type.Optional(
 );
 
 export const Nothing = Type.Null({ description: 'Done; no body' });
-
-export type PageQueryValue = Static<typeof PageQuery>;
 
 /** Cursors are opaque to clients and safe in a URL, whatever octets they hold. */
 export const toCursor = (position: string | undefined): { cursor?: string } =>

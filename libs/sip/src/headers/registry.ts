@@ -108,9 +108,6 @@ export const HEADERS = {
   'www-authenticate': { name: 'WWW-Authenticate', rfc: 'RFC 3261 §20.44' },
 } as const satisfies Record<string, HeaderSpec>;
 
-/** The lower-case long names of the registry. */
-export type KnownHeader = keyof typeof HEADERS;
-
 const ROWS: readonly (readonly [string, HeaderSpec])[] = Object.entries(HEADERS);
 
 /** The number of a header that is not in the registry. */

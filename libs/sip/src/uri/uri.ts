@@ -84,8 +84,6 @@ let paramsEnd = 0;
 
 /** The kind of the URI that was scanned last. */
 export const scannedUriKind = (): Uri['kind'] => uriKind;
-/** True when the URI that was scanned last has headers behind a "?" (sip: and sips: only). */
-export const scannedUriHeaders = (): boolean => uriKind === 'sip' && paramsEnd < uriEnd;
 
 /** addr-spec = SIP-URI / SIPS-URI / absoluteURI, filling `raw[at, end)`. */
 export function readUri(raw: string, at: number, end: number): Read<Uri> {
@@ -213,11 +211,4 @@ export function sipOfPres(uri: Uri): Uri {
   if (uri.kind !== 'other' || uri.scheme.toLowerCase() !== 'pres') return uri;
   const same = parseUri(`sip:${uri.text.slice(uri.scheme.length + 1)}`);
   return same.ok ? same.value : uri;
-}
-
-/** Narrows a URI to sip: and sips:, or fails with status 416 (RFC 3261 §21.4.14). */
-export function asSipUri(uri: Uri): Read<SipUri> | Flawed {
-  return uri.kind === 'sip'
-    ? good(uri, uri.text.length)
-    : flaw('uri-scheme', 0, `not a sip: or sips: URI: ${uri.text}`, 416);
 }

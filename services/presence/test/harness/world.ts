@@ -339,3 +339,9 @@ export function shown(notify: SentNotify): { cseq: number; state: string; body: 
     body: notify.request.body,
   };
 }
+
+/** What identifies the dialog of the NOTIFY that went last. */
+export const dialogOf = (world: World) => {
+  const { request } = world.last;
+  return { callId: request.header('call-id'), from: request.header('from'), to: request.header('to') };
+};

@@ -29,7 +29,7 @@ export interface UdpOptions {
   readonly counters: FrontCounters;
   readonly tap: TapSlot;
   onDatagram(raw: string, flow: Flow): void;
-  now(): number;
+  readonly now: () => number;
 }
 
 /** One UDP socket. Its flows have no table: listener, address and port are the flow (RFC 5626 §3). */

@@ -3,7 +3,11 @@ import { PROBE_MS, QueueProbe } from '../src/queue-probe.ts';
 import { pause, startFront } from './support.ts';
 
 /** A socket of which the test says what becomes of datagrams. */
-function queue(): { readonly probe: QueueProbe; readonly sent: Buffer[]; turn(ms: number): void } {
+function queue(): {
+  readonly probe: QueueProbe;
+  readonly sent: Buffer[];
+  readonly turn: (ms: number) => void;
+} {
   let now = 0;
   const sent: Buffer[] = [];
   const probe = new QueueProbe(

@@ -3,7 +3,7 @@ import { Admission } from '../src/admission.ts';
 import { draft, request } from './world.ts';
 
 /** An edge whose datagrams wait for so long; everything else is at rest. */
-function edge(): { readonly admission: Admission; waits(ms: number, ticks: number): void } {
+function edge(): { readonly admission: Admission; readonly waits: (ms: number, ticks: number) => void } {
   let waitMs = 0;
   const sources = { lagMs: () => 0, waiting: () => 0, waitMs: () => waitMs };
   const admission = new Admission(sources, () => 0.5);

@@ -12,16 +12,20 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { parseArgs } from 'node:util';
 import { cpuSeconds, processTree, residentMemory } from './processes.ts';
 import { openWire, type SipTransport, type Wire } from '@rollcall/testkit';
+import { commandLine } from '../setup/command-line.ts';
+
+const USAGE = `node --import tsx --conditions=@rollcall/source test/bench/flows.ts [--tcp 20000] [--tls 5000] [--wss 5000]
+  [--handshakes 2000] [--requests 20000] [--port-base 23100]
+`;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const AT_ONCE = 50;
 /** Local addresses, so that one of them does not run out of ports. */
 const ADDRESSES = 8;
 
-const { values } = parseArgs({
+const { values } = commandLine(USAGE, {
   options: {
     tcp: { type: 'string', default: '20000' },
     tls: { type: 'string', default: '5000' },

@@ -2,12 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { ListingFilter } from '@rollcall/location';
 import { connectStore, type Store } from '@rollcall/store-redis';
 import { redisCall } from '../faults/redis-wire.ts';
 import { DOMAIN, fill, portOf, register, startServices, USERS } from './filled-redis.ts';
 import { buildGenerator, runLoad } from './generator.ts';
+import { commandLine } from '../setup/command-line.ts';
 
 const USAGE = `npm run bench:million -- COMMAND --redis URL [options]
 
@@ -132,7 +132,7 @@ async function latency(
 }
 
 async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
+  const { positionals, values } = commandLine(USAGE, {
     allowPositionals: true,
     options: {
       redis: { type: 'string', default: 'redis://127.0.0.1:6390' },

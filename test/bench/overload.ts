@@ -6,12 +6,12 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { numberedAccounts } from '@rollcall/local';
 import { Phone, TestSystem, type Samples } from '@rollcall/testkit';
 import { buildGenerator, type LoadResult } from './generator.ts';
 import { pin, splitProcessors } from './pinned.ts';
 import { cpuSeconds, processTree, residentMemory } from './processes.ts';
+import { commandLine } from '../setup/command-line.ts';
 
 const WORK = resolve('.bench');
 const USAGE = `npm run overload -- [options]
@@ -29,7 +29,7 @@ const GOOD_PROBE_MS = 250;
 const PROBES_IN_A_ROW = 10;
 const RECOVERY_LIMIT_MS = 120_000;
 
-const { values } = parseArgs({
+const { values } = commandLine(USAGE, {
   options: {
     factor: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '60' },
@@ -37,7 +37,6 @@ const { values } = parseArgs({
     edges: { type: 'string', default: '1' },
     persistent: { type: 'boolean', default: false },
     env: { type: 'string', multiple: true, default: [] },
-    help: { type: 'boolean', default: false },
   },
 });
 const [factor, seconds, users, edges] = [values.factor, values.seconds, values.users, values.edges].map(Number) as [number, number, number, number]; // prettier-ignore
@@ -110,10 +109,6 @@ async function recovery(system: TestSystem): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  if (values.help) {
-    say(USAGE);
-    return;
-  }
   mkdirSync(WORK, { recursive: true });
   const binary = buildGenerator(WORK);
   const own = Object.fromEntries(values.env.map((one) => one.split('=') as [string, string]));

@@ -8,18 +8,21 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { buildGenerator, runLoad } from './generator.ts';
 import { readOptions } from './options.ts';
 import { Peer } from './peers.ts';
 import { cpuSeconds, processTree, residentMemory } from './processes.ts';
+import { commandLine } from '../setup/command-line.ts';
+
+const USAGE = `node --import tsx --conditions=@rollcall/source test/bench/presence.ts [--seconds 5] [--rounds 3] [--outstanding 32]
+`;
 
 const WORK = resolve('.bench');
 const KAMAILIO_PORT = 15062;
 const WARM_SECONDS = 8;
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-const { values } = parseArgs({
+const { values } = commandLine(USAGE, {
   options: {
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '3' },

@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { buildGenerator } from './generator.ts';
 import { processTree, residentMemory } from './processes.ts';
 import { drawCurves } from './storm-picture.ts';
+import { commandLine } from '../setup/command-line.ts';
 
 const WORK = resolve('.bench');
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -98,19 +98,14 @@ async function runWave(binary: string, wave: Wave): Promise<Call[]> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = commandLine(USAGE, {
     options: {
       devices: { type: 'string', default: '100000' },
       seconds: { type: 'string', default: '60' },
       edges: { type: 'string', default: '2' },
       picture: { type: 'string', default: '' },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return;
-  }
   const [devices, seconds, edges] = [values.devices, values.seconds, values.edges].map(Number) as [number, number, number]; // prettier-ignore
   mkdirSync(WORK, { recursive: true });
   const binary = buildGenerator(WORK);

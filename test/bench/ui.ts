@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startRedis, type RedisInstance } from '@rollcall/local';
 import { connectStore } from '@rollcall/store-redis';
 import { AdminClient, redisForTests } from '@rollcall/testkit';
@@ -15,6 +14,7 @@ import { launch, signIn } from '../interop/web-browser.ts';
 import { DOMAIN, fill, startServices } from './filled-redis.ts';
 import { clickMore, showFirst, showFiltered } from './ui-page.ts';
 import type { Filtered } from './ui-page.ts';
+import { commandLine } from '../setup/command-line.ts';
 
 const USAGE = `npm run bench:ui -- [options]
 
@@ -151,7 +151,7 @@ function print(times: Times, sides: readonly Side[]): void {
   }
 }
 
-const { values } = parseArgs({
+const { values } = commandLine(USAGE, {
   options: {
     small: { type: 'string', default: '1000' },
     large: { type: 'string', default: '1000000' },
@@ -159,35 +159,31 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '40' },
     views: { type: 'string', default: '4' },
     'port-base': { type: 'string', default: '15900' },
-    help: { type: 'boolean', default: false },
   },
 });
-if (values.help) console.log(USAGE);
-else {
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-ui-'));
-  const portBase = Number(values['port-base']);
-  const sides: Side[] = [];
-  const browser = await launch();
-  try {
-    for (const [i, bindings] of [values.small, values.large].entries())
-      sides.push(await startSide(bindings, portBase + i * 100, folder));
-    const pages = new Map<Side, Awaited<ReturnType<typeof openPage>>>();
-    for (const side of sides) pages.set(side, await openPage(browser, side));
-    const times: Times = new Map();
-    // The first turn warms up.
-    for (let round = 0; round <= Number(values.rounds); round += 1) {
-      const into: Times = round === 0 ? new Map<string, Map<string, number[]>>() : times;
-      for (const side of round % 2 === 0 ? sides : [...sides].reverse()) {
-        await askRest(side, Number(values.requests), into);
-        const page = pages.get(side);
-        if (page !== undefined) await lookAt(side, page, Number(values.views), into);
-      }
-      // All turns so far: a bench that is broken off has told something.
-      if (round > 0) print(times, sides);
+const folder = mkdtempSync(join(tmpdir(), 'rollcall-bench-ui-'));
+const portBase = Number(values['port-base']);
+const sides: Side[] = [];
+const browser = await launch();
+try {
+  for (const [i, bindings] of [values.small, values.large].entries())
+    sides.push(await startSide(bindings, portBase + i * 100, folder));
+  const pages = new Map<Side, Awaited<ReturnType<typeof openPage>>>();
+  for (const side of sides) pages.set(side, await openPage(browser, side));
+  const times: Times = new Map();
+  // The first turn warms up.
+  for (let round = 0; round <= Number(values.rounds); round += 1) {
+    const into: Times = round === 0 ? new Map<string, Map<string, number[]>>() : times;
+    for (const side of round % 2 === 0 ? sides : [...sides].reverse()) {
+      await askRest(side, Number(values.requests), into);
+      const page = pages.get(side);
+      if (page !== undefined) await lookAt(side, page, Number(values.views), into);
     }
-  } finally {
-    await browser.close();
-    for (const side of sides) await stopSide(side);
-    rmSync(folder, { recursive: true, force: true });
+    // All turns so far: a bench that is broken off has told something.
+    if (round > 0) print(times, sides);
   }
+} finally {
+  await browser.close();
+  for (const side of sides) await stopSide(side);
+  rmSync(folder, { recursive: true, force: true });
 }

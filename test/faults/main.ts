@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Durability } from '@rollcall/store-redis';
 import { FaultSystem } from './fault-system.ts';
 import { addFindings, noFindings, type Findings } from './ledger.ts';
 import { TOPOLOGIES, type TopologyKind } from './topology.ts';
+import { commandLine } from '../setup/command-line.ts';
 
 const USAGE = `npm run faults -- [options]
   --kills N          kills of each case (default 20)
@@ -140,7 +140,7 @@ function print(rows: readonly Row[]): void {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = commandLine(USAGE, {
     options: {
       kills: { type: 'string', default: '20' },
       cases: { type: 'string', default: DEFAULT_CASES },
@@ -148,13 +148,8 @@ async function main(): Promise<void> {
       load: { type: 'string', default: '1000' },
       'port-base': { type: 'string' },
       verbose: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return;
-  }
   const options: RunOptions = {
     kills: Number(values.kills),
     devices: Number(values.devices),

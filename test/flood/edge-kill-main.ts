@@ -2,10 +2,16 @@
  * An edge with many flows is killed: `npm run edge-kill -- --devices 10000 --base 2`. Prints how long it was still offered, how long until
  * all devices were back at the other edge and could be reached there, and what callers were told meanwhile.
  */
-import { parseArgs } from 'node:util';
+import { commandLine } from '../setup/command-line.ts';
 import { edgeKilled } from './edge-kill.ts';
 
-const { values } = parseArgs({
+const USAGE = `npm run edge-kill -- [options]
+  --devices N    registered over TCP at the edge that is killed   (default 10000)
+  --away N       registered at the other edge   (default 100)
+  --base N       base-time of RFC 5626 §4.5, seconds   (default 2)
+`;
+
+const { values } = commandLine(USAGE, {
   options: {
     devices: { type: 'string', default: '10000' },
     away: { type: 'string', default: '100' },

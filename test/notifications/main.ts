@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { PresenceRun } from '../../services/presence/test/harness/presence-run.ts';
 import type { RunReport } from '../../services/presence/test/harness/presence-run.ts';
+import { commandLine } from '../setup/command-line.ts';
 
 const usage = `npm run notifications -- MODE [--watchers N] [--replicas N] [--resources N] [--seconds N] [--heap MIB]
   fan-out   N watchers of one resource, 5 changes within a second   (default 10000 watchers)
@@ -171,7 +171,7 @@ async function memory(options: Options): Promise<boolean> {
 /** What a subscription may take in Redis. */
 const BYTES_MAX = 1_050;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = commandLine(usage, {
   allowPositionals: true,
   options: {
     watchers: { type: 'string' },

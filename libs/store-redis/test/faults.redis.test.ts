@@ -135,7 +135,10 @@ describe('B21 the store under faults', () => {
       });
       expect(outcome).toEqual({ kind: 'conflict', snapshot: { version: 0, bindings: [] } });
     }
-    expect(await register(store, 20)).toBeGreaterThan(version);
+    const healed = await register(store, 20);
+    expect(healed).not.toBe(version);
+    const read = await store.location.read(aor(20));
+    expect([read.version, read.bindings.length]).toEqual([healed, 1]);
   });
 
   test('scripts flushed: the server learns them again', async () => {

@@ -6,6 +6,7 @@ import { defineScript } from './script.ts';
 import { userKeys, userSlot } from './user-keys.ts';
 
 const claimScript = defineScript(new URL('../scripts/claim-alias.lua', import.meta.url), 2);
+const keepScript = defineScript(new URL('../scripts/keep-alias.lua', import.meta.url), 1);
 const releaseScript = defineScript(new URL('../scripts/release-alias.lua', import.meta.url), 1);
 
 /** True when the user's own record says that they have the alias: the way from an alias to a user may be left over. */
@@ -42,6 +43,13 @@ export class RedisAliases {
       aliases.map((alias) =>
         this.client.run(releaseScript, userSlot(alias), [userKeys.alias(alias), aor, alias]),
       ),
+    );
+  }
+
+  /** Lets claims last: their user is stored by now. A claim that nobody keeps is over after a while. */
+  async keep(aliases: readonly Aor[]): Promise<void> {
+    await Promise.all(
+      aliases.map((alias) => this.client.run(keepScript, userSlot(alias), [userKeys.alias(alias)])),
     );
   }
 

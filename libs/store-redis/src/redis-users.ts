@@ -136,6 +136,7 @@ export class RedisUsers implements UserDirectory {
       await this.#aliases.release(aor, claimed);
       throw new AliasTaken(aor);
     }
+    await this.#aliases.keep(aliases);
     if (claimed.length > 0) await this.#aliases.tell(claimed);
     const given = before.filter((alias) => !aliases.includes(alias));
     if (given.length > 0) await this.#aliases.release(aor, given);

@@ -76,6 +76,17 @@ describe('reginfo, RFC 3680 §5', () => {
     expect(write(located(8, binding('a', { expiresAt: now })))).toContain('state="init"');
   });
 
+  test('RFC 8599 §13 what wakes a device is told to nobody, of contacts that come and of those that go', () => {
+    const contact = 'sip:a@192.0.2.1;pn-provider=apns;pn-prid=00fc13adff78512;pn-param=ABC.com.x.voip;ob';
+    const gone = { ...change('b', 'expired'), contact };
+    const came = write(located(8, binding('a', { contact })));
+    const news = { after: told(7, binding('b')), commits: 1, changes: [gone] };
+    for (const document of [came, write(located(8), news)]) {
+      expect(document).toContain('<uri>sip:a@192.0.2.1;ob</uri>');
+      expect(document).not.toContain('pn-');
+    }
+  });
+
   test('F08 what phones wrote stays text', () => {
     const document = write(
       located(8, binding('a', { contact: 'sip:a&<b>"@192.0.2.1', params: ';x="a;b<c>\\"";y' })),

@@ -1,3 +1,4 @@
+import { withoutPush } from '@rollcall/location';
 import type { Binding, ChangeKind, Gruus } from '@rollcall/location';
 import type { EpochMs } from '@rollcall/kernel';
 import { fingerprintOf } from '../fingerprint.ts';
@@ -104,7 +105,7 @@ class RegistrationView implements StateView {
     return (
       `<contact id="${escapeXml(binding.id)}" state="active" event="${event}" duration-registered="${duration}"` +
       ` expires="${expires}"${q} callid="${escapeXml(binding.callId)}" cseq="${binding.cseq}">` +
-      `<uri>${escapeXml(binding.contact)}</uri>${unknownParams(binding.params)}${this.#gruusOf(binding)}</contact>\r\n`
+      `${uriOf(binding.contact)}${unknownParams(binding.params)}${this.#gruusOf(binding)}</contact>\r\n`
     );
   }
 
@@ -140,9 +141,12 @@ function readTold(text: string): Told | undefined {
 function terminated(change: ResourceChange): string {
   return (
     `<contact id="${escapeXml(change.bindingId)}" state="terminated" event="${change.kind}">` +
-    `<uri>${escapeXml(change.contact)}</uri></contact>\r\n`
+    `${uriOf(change.contact)}</contact>\r\n`
   );
 }
+
+/** RFC 8599 §13: what wakes a device is not told, since a third party that may register may watch as well. */
+const uriOf = (contact: string): string => `<uri>${escapeXml(withoutPush(contact))}</uri>`;
 
 /** §5.1: Contact parameters that RFC 3261 does not define. */
 function unknownParams(params: string): string {

@@ -87,7 +87,10 @@ const layers = [
   ['layer:adapter', ['layer:kernel', 'layer:protocol', 'layer:domain']],
   ['layer:service', ['layer:kernel', 'layer:protocol', 'layer:domain', 'layer:adapter']],
   ['layer:deploy', ['layer:kernel', 'layer:protocol', 'layer:domain', 'layer:adapter']],
-  ['layer:testkit', ['layer:kernel', 'layer:protocol', 'layer:domain', 'layer:adapter', 'layer:deploy']],
+  [
+    'layer:testkit',
+    ['layer:kernel', 'layer:protocol', 'layer:domain', 'layer:adapter', 'layer:deploy', 'layer:testkit'],
+  ],
 ];
 const boundaries = (more = []) => [
   'error',
@@ -179,7 +182,7 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-restricted-imports': imports(redisOnly, drachtioOnly) },
   },
   {
-    files: ['libs/config/src/**/*.ts', 'libs/testkit/src/**/*.ts'],
+    files: ['libs/config/src/**/*.ts', 'libs/testkit/src/**/*.ts', 'libs/test-redis/src/**/*.ts'],
     rules: { 'no-restricted-syntax': syntax() },
   },
   {

@@ -6,7 +6,7 @@ import type { Aor, Binding, BindingId, LocationEvent } from '@rollcall/location'
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { keys, shardOf } from '../src/keys.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const binding = (store: Store, n: number): Binding => ({
@@ -89,7 +89,7 @@ describe('A06 the change stream of all shards', () => {
 
   test('a refresh is told only while the AoR has watchers, and marks it dirty for presence', async () => {
     const aor = 'sip:refreshed@example.test' as Aor;
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     const shard = shardOf(aor);
     await change(store, 1, aor);
     const dirtyBefore = await behind.xlen(keys.dirty(shard));
@@ -152,7 +152,7 @@ describe('A06 the change stream of all shards', () => {
       await expect(watched).rejects.toThrow(CursorTooOld);
     };
     await refused('nonsense');
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     for (let n = 0; n < 1200; n += 1)
       await behind.xadd(keys.changes(7), 'MAXLEN', 100, '*', 'c', `${aor}\n\nrb\n.x`);
     await refused(first?.cursor);

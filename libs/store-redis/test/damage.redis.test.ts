@@ -6,7 +6,7 @@ import { sampleBinding } from '@rollcall/location/contract';
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
 import { keys, shardOf } from '../src/keys.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const aor = (n: number): Aor => `sip:u${String(n)}@damage.test` as Aor;
@@ -33,7 +33,7 @@ describe('K30 damage in the store harms nobody but what is damaged', () => {
   beforeAll(async () => {
     redis = await RedisProcess.start();
     store = await untilReady(await connectStore({ url: redis.url }));
-    behind = redis.inspect();
+    behind = inspect(redis);
   });
   afterAll(async () => {
     behind.disconnect();

@@ -6,7 +6,7 @@ import { sampleBinding } from '@rollcall/location/contract';
 import { connectStore } from '../src/index.ts';
 import type { Store, StoreStatus } from '../src/index.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const TIMEOUT_MS = 800;
@@ -25,7 +25,7 @@ const until = (check: () => boolean | Promise<boolean>): Promise<unknown> =>
 async function startPair(): Promise<{ primary: RedisProcess; replica: RedisProcess }> {
   const primary = await RedisProcess.start();
   const replica = await RedisProcess.start(['--replicaof', '127.0.0.1', String(primary.port)]);
-  const link = replica.inspect();
+  const link = inspect(replica);
   await until(async () => (await link.info('replication')).includes('master_link_status:up'));
   link.disconnect();
   return { primary, replica };
@@ -50,7 +50,7 @@ describe('durability replica', () => {
 
   test('F02 what is told as accepted is on the replica by then; one WAIT stands for many writes', async () => {
     const COMMITS = 2000;
-    const [front, behind] = [primary.inspect(), replica.inspect()];
+    const [front, behind] = [inspect(primary), inspect(replica)];
     await front.call('CONFIG', 'RESETSTAT');
     let missing = 0;
     const [key = ''] = await register(store, 1).then(() => front.keys('rc:*:r:*'));
@@ -93,7 +93,7 @@ describe('durability replica', () => {
     expect((await store.location.read(aor(1), { confirmed: true })).bindings).toHaveLength(1);
     replica.pause();
     // Somebody else's write, which nobody has confirmed.
-    const link = primary.inspect();
+    const link = inspect(primary);
     await link.set('other', 'x');
     await expect(store.location.read(aor(1), { confirmed: true })).rejects.toThrow(StoreUnavailable);
     expect((await store.location.read(aor(1))).bindings).toHaveLength(1);
@@ -130,7 +130,7 @@ describe('durability replica', () => {
 });
 
 async function primaryHas(primary: RedisProcess, name: Aor): Promise<boolean> {
-  const link = primary.inspect();
+  const link = inspect(primary);
   const found = await link.keys(`rc:*:r:${name}`);
   link.disconnect();
   return found.length > 0;
@@ -146,7 +146,7 @@ test('F02 durability replica in a Cluster: each node waits for its own replica, 
     }),
   );
   await Promise.all(Array.from({ length: 300 }, (_, n) => register(store, n)));
-  const links = cluster.replicas.map((replica) => replica.inspect());
+  const links = cluster.replicas.map((replica) => inspect(replica));
   const sizes = await Promise.all(links.map((link) => link.dbsize()));
   for (const size of sizes) expect(size).toBeGreaterThan(0);
   const records = await Promise.all(links.map((link) => link.keys('rc:*:r:*')));
@@ -173,7 +173,7 @@ test('F02 durability everysec: a Redis without an append-only file takes no writ
   store.onStatus((status) => statuses.push(status));
   await vi.waitFor(() => expect(register(store, 1)).rejects.toThrow(/append-only/), { timeout: 5000 });
   expect(await store.location.read(aor(99))).toEqual({ version: 0, bindings: [] });
-  const behind = redis.inspect();
+  const behind = inspect(redis);
   await behind.call('CONFIG', 'SET', 'appendonly', 'yes');
   await vi.waitFor(() => register(store, 2), { timeout: 15_000, interval: 100 });
   expect(statuses.at(-1)).toEqual({ up: true });

@@ -6,7 +6,7 @@ import { sampleBinding } from '@rollcall/location/contract';
 import { epochMs } from '@rollcall/kernel';
 import { connectStore } from '../src/index.ts';
 import type { Store, StoreStatus } from '../src/index.ts';
-import { freePort, RedisProcess } from './harness/redis-process.ts';
+import { freePort, inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const TIMEOUT_MS = 400;
@@ -67,7 +67,7 @@ describe('B21 the store under faults', () => {
   test('killed under load: every call is answered, what was acknowledged is stored', async () => {
     // With everysec Redis puts off writing its file for up to 2 s while the disk is busy with the last one, and a killed
     // process takes that with it: what is promised of acknowledged writes holds with always.
-    const link = redis.inspect();
+    const link = inspect(redis);
     await link.call('CONFIG', 'SET', 'appendfsync', 'always');
     link.disconnect();
     const acknowledged: number[] = [];
@@ -121,7 +121,7 @@ describe('B21 the store under faults', () => {
 
   test('emptied under us: a version known from before conflicts with version 0, and the next commit heals it', async () => {
     const version = await register(store, 20);
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     await behind.flushall();
     behind.disconnect();
     const bindings = [binding(store)];
@@ -142,14 +142,14 @@ describe('B21 the store under faults', () => {
   });
 
   test('scripts flushed: the server learns them again', async () => {
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     await behind.script('FLUSH');
     behind.disconnect();
     await Promise.all([30, 31, 32].map((n) => register(store, n)));
   });
 
   test('out of memory: StoreUnavailable, nothing half written', async () => {
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     await behind.config('SET', 'maxmemory', '1');
     await expect(register(store, 40)).rejects.toThrow(StoreUnavailable);
     await behind.config('SET', 'maxmemory', '0');
@@ -159,7 +159,7 @@ describe('B21 the store under faults', () => {
   });
 
   test('made a replica: StoreUnavailable; serves again as a primary', async () => {
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     await behind.call('REPLICAOF', '127.0.0.1', String(await freePort()));
     await expect(register(store, 50)).rejects.toThrow(StoreUnavailable);
     await behind.call('REPLICAOF', 'NO', 'ONE');
@@ -169,7 +169,7 @@ describe('B21 the store under faults', () => {
   });
 
   test('a wrong type behind a key is an error for its AoR alone', async () => {
-    const behind = redis.inspect();
+    const behind = inspect(redis);
     await register(store, 60);
     const [key = ''] = await behind.keys('rc:*:r:sip:u60@*');
     await behind.del(key);

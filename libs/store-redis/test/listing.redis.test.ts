@@ -3,7 +3,7 @@ import { sampleBinding } from '@rollcall/location/contract';
 import type { Aor, ListingFilter } from '@rollcall/location';
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const COUNT = 20_000;
@@ -53,7 +53,7 @@ async function walk(filter: ListingFilter): Promise<{ seen: Set<string>; pages: 
 }
 
 test('A02 20,000 AoRs page by page while others write: each is there, and no page looks at more than it may', async () => {
-  const behind = redis.inspect();
+  const behind = inspect(redis);
   await behind.config('RESETSTAT');
   const all = await walk({});
   for (let n = 0; n < COUNT; n += 97) {

@@ -4,7 +4,7 @@ import { epochMs } from '@rollcall/kernel';
 import { sampleSubscription } from '@rollcall/events/contract';
 import type { Aor, Binding, BindingId } from '@rollcall/location';
 import { connectStore } from '../src/index.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 
 const BINDINGS = 100_000;
 const LIMIT_BYTES = 600;
@@ -40,7 +40,7 @@ const usedMemory = async (redis: Redis): Promise<number> =>
 test('P04 a binding takes at most 600 bytes of Redis at 100,000 bindings, all included', async () => {
   const redis = await RedisProcess.start();
   const store = await connectStore({ url: redis.url, commandTimeoutMs: 10_000 });
-  const behind = redis.inspect();
+  const behind = inspect(redis);
   const before = await usedMemory(behind);
   for (let n = 0; n < BINDINGS; n += TOGETHER) {
     const commits = Array.from({ length: TOGETHER }, (_, i) => {
@@ -64,7 +64,7 @@ test('P04 a binding takes at most 600 bytes of Redis at 100,000 bindings, all in
 test('P04 a subscription takes at most 1,100 bytes of Redis, all included', async () => {
   const redis = await RedisProcess.start();
   const store = await connectStore({ url: redis.url, commandTimeoutMs: 10_000 });
-  const behind = redis.inspect();
+  const behind = inspect(redis);
   const { events } = store;
   const before = await usedMemory(behind);
   for (let n = 0; n < SUBSCRIPTIONS; n += TOGETHER) {

@@ -4,7 +4,7 @@ import type { Aor } from '@rollcall/location';
 import type { Redis } from 'ioredis';
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const FEW = 5_000;
@@ -43,7 +43,7 @@ async function commands(behind: Redis, work: () => Promise<void>): Promise<Recor
 test('P05 a refresh runs the same commands in Redis among 50,000 bindings as among 5,000, a page no more', async () => {
   const redis = await RedisProcess.start();
   const store = await untilReady(await connectStore({ url: redis.url, commandTimeoutMs: 10_000 }));
-  const behind = redis.inspect();
+  const behind = inspect(redis);
   const refreshes = () =>
     commands(behind, async () => {
       for (let n = 0; n < SAMPLES; n += 1) await register(store, n);

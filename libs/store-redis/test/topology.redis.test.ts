@@ -9,7 +9,7 @@ import type { Store } from '../src/index.ts';
 import { SHARDS, shardOf } from '../src/keys.ts';
 import { SHARD_SLOTS } from '../src/redis-location.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const TIMEOUT_MS = 500;
@@ -56,7 +56,7 @@ test('Cluster: a slot that moves is followed; a node that dies takes only its sh
 
   // Move the slot of shard 5 from its node to the next one, as `redis-cli --cluster reshard` does.
   const slot = SHARD_SLOTS[5] ?? 0;
-  const links = cluster.nodes.map((node) => node.inspect());
+  const links = cluster.nodes.map((node) => inspect(node));
   const ids = await Promise.all(links.map((link) => link.call('CLUSTER', 'MYID')));
   const from = Math.floor(slot / Math.ceil(16_384 / 3));
   const to = (from + 1) % 3;
@@ -124,8 +124,8 @@ test('K05 Sentinel: the primary dies, its replica takes over, what was replicate
     commandTimeoutMs: TIMEOUT_MS,
   });
   await vi.waitUntil(() => store.ready(), { timeout: 10_000 });
-  const behind = replica.inspect();
-  const sentinelLink = sentinel.inspect();
+  const behind = inspect(replica);
+  const sentinelLink = inspect(sentinel);
   await vi.waitFor(
     async () => {
       const seen = await sentinelLink.call('SENTINEL', 'REPLICAS', 'main');

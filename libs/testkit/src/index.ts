@@ -2,7 +2,7 @@ export * from './admin-client.ts';
 export * from './drachtio-double.ts';
 export * from './eventually.ts';
 export * from './metrics.ts';
-export * from './own-redis.ts';
+export { freePort, RedisProcess } from '@rollcall/test-redis';
 export * from './spans.ts';
 export * from './test-system.ts';
 export {

@@ -3,7 +3,7 @@ import type { Aor } from '@rollcall/location';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { createLogger, noTracing } from '@rollcall/telemetry';
-import { OwnRedis } from '@rollcall/testkit';
+import { RedisProcess } from '@rollcall/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { compose } from '../src/compose.ts';
 import type { Admin } from '../src/compose.ts';
@@ -13,7 +13,7 @@ const ROOT = 'root-token-of-the-tests';
 const AOR = 'sip:alice@example.test' as Aor;
 
 const lines: Record<string, unknown>[] = [];
-let redis: OwnRedis;
+let redis: RedisProcess;
 let admin: Admin;
 let base = '';
 let ops = '';
@@ -39,7 +39,7 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
 }
 
 beforeAll(async () => {
-  redis = await OwnRedis.make({ appendOnly: false });
+  redis = await RedisProcess.make();
   const log = createLogger({
     service: 'rollcall-admin',
     level: 'info',
@@ -72,7 +72,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await store.close();
   await admin.stop();
-  await redis.remove();
+  await redis.stop();
 });
 
 describe('admin on a real Redis', () => {

@@ -6,12 +6,12 @@ import type { SipRequest } from '@rollcall/sip';
 import { createInnerServer } from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
 import { openStore } from '@rollcall/store-redis';
-import { freePort, OwnRedis } from '@rollcall/testkit';
+import { freePort, RedisProcess } from '@rollcall/testkit';
 import { EdgeProcess, eventually, TcpPhone, UdpPhone } from './harness/processes.ts';
 import { authorization, draft, nonceOf } from './world.ts';
 
 /** One edge as a process over a real Redis and real sockets; the registrar is the test. */
-let redis: OwnRedis;
+let redis: RedisProcess;
 let registrar: InnerServer;
 let edge: EdgeProcess;
 let udp: UdpPhone;
@@ -55,7 +55,7 @@ const fetchText = async (path: string): Promise<{ status: number; text: string }
 };
 
 beforeAll(async () => {
-  redis = await OwnRedis.make({ appendOnly: true });
+  redis = await RedisProcess.make(['--appendonly', 'yes']);
   registrar = await createInnerServer({
     host: '127.0.0.1',
     port: 0,
@@ -81,7 +81,7 @@ afterAll(async () => {
   udp.close();
   await edge.stop();
   await registrar.close();
-  await redis.remove();
+  await redis.stop();
 });
 
 describe('a Redis that is missing, then there', () => {

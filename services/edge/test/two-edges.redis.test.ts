@@ -8,12 +8,12 @@ import { createInnerServer } from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
 import { openStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { OwnRedis } from '@rollcall/testkit';
+import { RedisProcess } from '@rollcall/testkit';
 import { EdgeProcess, eventually, UdpPhone } from './harness/processes.ts';
 import { authorization, draft, nonceOf } from './world.ts';
 
 /** Two edges as processes over one Redis; the registrar is the test and stores what it is sent. */
-let redis: OwnRedis;
+let redis: RedisProcess;
 let store: Store;
 let registrar: InnerServer;
 const edges: EdgeProcess[] = [];
@@ -84,7 +84,7 @@ function inDialog(method: string, ok: SipResponse): string {
 }
 
 beforeAll(async () => {
-  redis = await OwnRedis.make({ appendOnly: true });
+  redis = await RedisProcess.make(['--appendonly', 'yes']);
   await redis.begin();
   store = openStore({ url: redis.url });
   await eventually('the store is there', () => store.ready());
@@ -136,7 +136,7 @@ afterAll(async () => {
   await Promise.all(edges.map((edge) => edge.stop()));
   await registrar.close();
   await store.close();
-  await redis.remove();
+  await redis.stop();
 });
 
 describe.each([

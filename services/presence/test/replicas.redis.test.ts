@@ -4,13 +4,13 @@ import { epochMs } from '@rollcall/kernel';
 import type { Aor, Binding, BindingId, ChangeKind } from '@rollcall/location';
 import { openStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { OwnRedis } from '@rollcall/testkit';
+import { RedisProcess } from '@rollcall/testkit';
 import { FakeEdge } from './harness/fake-edge.ts';
 import { Replica } from './harness/processes.ts';
 import { tagOf } from './harness/world.ts';
 
 /** Replicas of presence as processes, over a real Redis and real sockets; the edge is the test. */
-let redis: OwnRedis;
+let redis: RedisProcess;
 let store: Store;
 let edge: FakeEdge;
 let replicas: Replica[];
@@ -63,7 +63,7 @@ const cseqs = (callId: string): number[] =>
   });
 
 beforeAll(async () => {
-  redis = await OwnRedis.make({ appendOnly: false });
+  redis = await RedisProcess.make();
   await redis.begin();
   store = openStore({ url: redis.url });
   await eventually('Redis is up', () => store.ready());
@@ -78,7 +78,7 @@ afterAll(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()));
   await edge.stop();
   await store.close();
-  await redis.remove();
+  await redis.stop();
 });
 
 describe('presence over Redis', () => {
@@ -226,7 +226,7 @@ describe('presence over Redis', () => {
 
 describe('presence without Redis', () => {
   test('missing at start and gone later: one line each, 503 with Retry-After, ready again by itself', async () => {
-    const own = await OwnRedis.make({ appendOnly: false });
+    const own = await RedisProcess.make();
     const replica = await Replica.start({ ROLLCALL_REDIS_URL: own.url });
     try {
       const warnings = (): string[] =>
@@ -241,7 +241,7 @@ describe('presence without Redis', () => {
       expect(warnings()).toHaveLength(2);
     } finally {
       await replica.stop();
-      await own.remove();
+      await own.stop();
     }
   });
 

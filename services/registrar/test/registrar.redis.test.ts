@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { freePort, OwnRedis } from '@rollcall/testkit';
+import { freePort, RedisProcess } from '@rollcall/testkit';
 import { InnerPeer, until } from './harness.ts';
 import { aorOf, register } from './support.ts';
 
@@ -65,14 +65,14 @@ const probe = async (port: number, path: string): Promise<number> =>
   (await fetch(`http://127.0.0.1:${port.toString()}${path}`)).status;
 
 describe('three registrars on one Redis', () => {
-  let redis: OwnRedis;
+  let redis: RedisProcess;
   let store: Store;
   let registrars: RegistrarProcess[];
   let ports: { inner: number; http: number }[];
   let peers: InnerPeer[];
 
   beforeAll(async () => {
-    redis = await OwnRedis.make({ appendOnly: true });
+    redis = await RedisProcess.make(['--appendonly', 'yes']);
     await redis.begin();
     store = await connectStore({ url: redis.url });
     await store.users.domains.put({ name: 'example.test' });
@@ -86,7 +86,7 @@ describe('three registrars on one Redis', () => {
     for (const peer of peers) peer.close();
     for (const registrar of registrars) registrar.kill('SIGKILL');
     await store.close();
-    await redis.remove();
+    await redis.stop();
   });
 
   test('B01 B03 B12 what one registers another refreshes, lists and recognises', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { freePort, RedisProcess } from './redis-process.ts';
+import { freePort, inspect, RedisProcess } from './redis-process.ts';
 
 const SLOTS = 16_384;
 const PATIENCE_MS = 30_000;
@@ -20,7 +20,7 @@ export class RedisClusterProcesses {
     const replicas = await Promise.all(
       bus.map((port) => RedisProcess.start(['--cluster-enabled', 'yes', '--cluster-port', String(port)])),
     );
-    const links = [...nodes, ...replicas].map((node) => node.inspect());
+    const links = [...nodes, ...replicas].map((node) => inspect(node));
     try {
       for (const [i, replica] of replicas.entries()) {
         await links[0]?.call('CLUSTER', 'MEET', '127.0.0.1', String(replica.port), String(bus[i]));
@@ -45,7 +45,7 @@ export class RedisClusterProcesses {
     const nodes = await Promise.all(
       buses.map((bus) => RedisProcess.start(['--cluster-enabled', 'yes', '--cluster-port', String(bus)])),
     );
-    const links = nodes.map((node) => node.inspect());
+    const links = nodes.map((node) => inspect(node));
     try {
       await form(links, nodes, buses);
     } finally {

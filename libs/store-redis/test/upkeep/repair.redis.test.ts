@@ -5,7 +5,7 @@ import type { Aor } from '@rollcall/location';
 import { connectStore, Repair } from '../../src/index.ts';
 import type { RepairReport, Store } from '../../src/index.ts';
 import { indexMember, keys, shardOf } from '../../src/keys.ts';
-import { RedisProcess } from '../harness/redis-process.ts';
+import { inspect, RedisProcess } from '../harness/redis-process.ts';
 import { untilReady } from '../harness/until-ready.ts';
 
 const aor = (n: number): Aor => `sip:u${String(n)}@repair.test` as Aor;
@@ -18,7 +18,7 @@ let behind: Redis;
 beforeAll(async () => {
   redis = await RedisProcess.start();
   store = await untilReady(await connectStore({ url: redis.url }));
-  behind = redis.inspect();
+  behind = inspect(redis);
 });
 afterAll(async () => {
   behind.disconnect();

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { connectStore, Reshard } from '../../src/index.ts';
 import { shardAmong } from '../../src/keys.ts';
 import { currentLayout } from '../../src/layout.ts';
-import { RedisProcess } from '../harness/redis-process.ts';
+import { inspect, RedisProcess } from '../harness/redis-process.ts';
 import { untilReady } from '../harness/until-ready.ts';
 import { ReshardScene, withSubscriptions } from './reshard-scene.ts';
 
@@ -29,7 +29,7 @@ test('more shards, then fewer, while phones register: nothing acknowledged is lo
   expect(
     (await late.location.list({ domain: 'reshard.test' }, undefined, 1000)).items.length,
   ).toBeGreaterThan(100);
-  const behind = redis.inspect();
+  const behind = inspect(redis);
   expect(await behind.keys('rc:*:moving')).toEqual([]);
   await late.close();
   await expect(new Reshard(store, () => undefined).run(0)).rejects.toThrow(RangeError);

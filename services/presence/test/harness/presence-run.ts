@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Aor } from '@rollcall/location';
 import { openStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { OwnRedis } from '@rollcall/testkit';
+import { RedisProcess } from '@rollcall/testkit';
 import { Replica } from './processes.ts';
 import { Watchers } from './watchers.ts';
 
@@ -42,13 +42,13 @@ export class PresenceRun {
   #changes = 0;
 
   private constructor(
-    readonly redis: OwnRedis,
+    readonly redis: RedisProcess,
     readonly store: Store,
     readonly size: RunSize,
   ) {}
 
   static async start(size: RunSize, appendOnly = false): Promise<PresenceRun> {
-    const redis = await OwnRedis.make({ appendOnly });
+    const redis = await RedisProcess.make(['--appendonly', appendOnly ? 'yes' : 'no']);
     await redis.begin();
     const store = openStore({ url: redis.url });
     const run = new PresenceRun(redis, store, size);
@@ -80,7 +80,7 @@ export class PresenceRun {
     await Promise.all(this.replicas.map((replica) => replica.stop()));
     await this.watchers.stop();
     await this.store.close();
-    await this.redis.remove();
+    await this.redis.stop();
   }
 
   /** Subscribes `count` more, spread over resources and replicas. */

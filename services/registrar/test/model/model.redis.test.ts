@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { epochMs } from '@rollcall/kernel';
 import { connectStore } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { OwnRedis } from '@rollcall/testkit';
+import { RedisProcess } from '@rollcall/testkit';
 import { until } from '../harness.ts';
 import { checkHistory, finalState } from './check.ts';
 import { plans, REPLICAS } from './plan.ts';
@@ -18,11 +18,11 @@ const LONGEST = 20;
 const AHEAD_MS = 60_000;
 const PATIENCE_MS = 10_000 + RUNS * 3_000;
 
-let redis: OwnRedis;
+let redis: RedisProcess;
 let writes: RecordWrites;
 const stores: Store[] = [];
 beforeAll(async () => {
-  redis = await OwnRedis.make({ appendOnly: true });
+  redis = await RedisProcess.make(['--appendonly', 'yes']);
   await redis.begin();
   writes = await RecordWrites.follow(redis);
   for (let n = 0; n < REPLICAS; n++) {
@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(stores.map((store) => store.close()));
   writes.close();
-  await redis.remove();
+  await redis.stop();
 });
 
 test(

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import type { OwnRedis } from '@rollcall/testkit';
+import type { RedisProcess } from '@rollcall/testkit';
 import { until } from '../harness.ts';
 
 /** A SET by a script as MONITOR prints it: a location record begins with its format, `1`, and its version in nine digits of base 36. */
@@ -16,7 +16,7 @@ export class RecordWrites {
   #began = false;
 
   private constructor(
-    private readonly redis: OwnRedis,
+    private readonly redis: RedisProcess,
     private readonly socket: Socket,
   ) {
     socket.setEncoding('latin1');
@@ -28,7 +28,7 @@ export class RecordWrites {
     });
   }
 
-  static async follow(redis: OwnRedis): Promise<RecordWrites> {
+  static async follow(redis: RedisProcess): Promise<RecordWrites> {
     const writes = new RecordWrites(redis, connect(redis.port, '127.0.0.1'));
     writes.socket.write('MONITOR\r\n');
     await until('MONITOR', () => (writes.#began ? true : undefined));

@@ -1,7 +1,6 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answersPing, spawnTied, type RedisServer, type TiedProcess } from '@rollcall/local';
 import { eventually, redisForTests } from '@rollcall/testkit';
+import { Node, startSentinel as startSentinelProcess } from './redis-node.ts';
 import { redisCall } from './redis-wire.ts';
 
 export const TOPOLOGIES = ['single', 'sentinel', 'cluster'] as const;
@@ -41,60 +40,9 @@ export interface Topology {
 const HOST = '127.0.0.1';
 const PATIENCE_MS = 60_000;
 const NAME = 'main';
-const DOWN_AFTER_MS = 1000;
-const FAILOVER_TIMEOUT_MS = 3000;
 const CLUSTER_NODE_TIMEOUT_MS = 1000;
 const CLUSTER_PRIMARIES = 3;
 const SLOTS = 16_384;
-
-/** One redis-server process that can be killed and started again on its port and folder. */
-class Node {
-  process: TiedProcess | undefined;
-
-  constructor(
-    private readonly server: RedisServer,
-    readonly port: number,
-    private readonly folder: string,
-    private readonly settings: readonly string[],
-  ) {}
-
-  async start(more: readonly string[] = []): Promise<void> {
-    mkdirSync(this.folder, { recursive: true });
-    const args = ['--port', String(this.port), '--bind', HOST, '--dir', this.folder, '--daemonize', 'no'];
-    const quiet = ['--save', '', '--loglevel', 'notice'];
-    this.process = spawnTied(this.server.path, [...args, ...quiet, ...this.settings, ...more], {
-      name: `redis-${this.port}`,
-      env: {},
-      logFile: join(this.folder, 'log'),
-    });
-    await eventually(`Redis on port ${this.port}`, () => answersPing(HOST, this.port), PATIENCE_MS);
-  }
-
-  async kill(): Promise<void> {
-    this.process?.kill('SIGKILL');
-    await this.process?.ended;
-  }
-
-  call(...args: readonly string[]): ReturnType<typeof redisCall> {
-    return redisCall(this.port, ...args);
-  }
-
-  async info(part: string): Promise<string> {
-    return String(await this.call('INFO', part).catch(() => ''));
-  }
-
-  /** A primary that sees a replica which follows it. */
-  async hasReplica(): Promise<boolean> {
-    const info = await this.info('replication');
-    return info.includes('role:master') && /state=online,offset=\d+,lag=[01]\b/.test(info);
-  }
-
-  async stop(): Promise<void> {
-    this.process?.kill('SIGCONT');
-    this.process?.kill('SIGKILL');
-    await this.process?.ended;
-  }
-}
 
 export interface TopologyOptions {
   /** A block of sixteen ports. */
@@ -170,7 +118,10 @@ async function startSentinel(options: TopologyOptions): Promise<Topology> {
   const nodes = [make(0), make(1)] as const;
   await nodes[0].start();
   await nodes[1].start(['--replicaof', HOST, String(nodes[0].port)]);
-  const sentinel = await startOneSentinel(options, nodes[0].port);
+  const sentinel = await startSentinelProcess({
+    ...{ port: options.portBase + 2, folder: join(options.folder, '2') },
+    ...{ name: NAME, primaryPort: nodes[0].port },
+  });
   // On a busy machine a Sentinel may fail over by itself: who the primary is has to be asked each time.
   const roles = async (): Promise<readonly [primary: Node, replica: Node]> => {
     const address = await redisCall(sentinel.port, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME).catch(
@@ -218,24 +169,6 @@ async function startSentinel(options: TopologyOptions): Promise<Topology> {
       await Promise.all([sentinel.stop(), ...nodes.map((node) => node.stop())]);
     },
   };
-}
-
-async function startOneSentinel(options: TopologyOptions, primaryPort: number): Promise<Node> {
-  const folder = join(options.folder, '2');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'sentinel.conf');
-  writeFileSync(file, `port ${options.portBase + 2}\nsentinel monitor ${NAME} ${HOST} ${primaryPort} 1\n`);
-  appendFileSync(file, `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}\n`);
-  appendFileSync(file, `sentinel failover-timeout ${NAME} ${FAILOVER_TIMEOUT_MS}\n`);
-  const process = spawnTied(redisForTests().path, [file, '--sentinel'], {
-    name: 'sentinel',
-    env: {},
-    logFile: join(folder, 'log'),
-  });
-  const node = new Node(redisForTests(), options.portBase + 2, folder, []);
-  node.process = process;
-  await eventually('Sentinel', () => answersPing(HOST, node.port), PATIENCE_MS);
-  return node;
 }
 
 async function startCluster(options: TopologyOptions): Promise<Topology> {

@@ -173,6 +173,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     gone: (aor, binding) => {
       reports.report(aor, binding, GONE);
     },
+    canWake: (binding) => waker?.canWake(binding) === true,
     wake: (aor, device, done) => {
       if (waker === undefined) done(undefined);
       else waker.wake(aor, device, done);

@@ -40,6 +40,31 @@ describe('RFC 8599 push wake-up', () => {
     expect(statuses(transaction)).toEqual([200]);
   });
 
+  it('C01 its binding stays while it sleeps, so that the next call wakes it again; it goes when the device is elsewhere', async () => {
+    const gone = (edge: World): unknown[] =>
+      edge.registrar.requests.map(({ request }) => JSON.parse(request.body) as unknown);
+    const edge = await bobWith([sleeper('t1', true)]);
+    const sleeping = edge.store.bindings.get(BOB) ?? [];
+    const first = await call(edge);
+    for (let i = 0; i < 41; i += 1) {
+      edge.hand.turn(250);
+      await settle();
+    }
+    expect(statuses(first)).toEqual([480]);
+    expect(gone(edge)).toEqual([]);
+    const second = await call(edge);
+    const third = await call(edge);
+    expect(edge.store.pushes).toHaveLength(2);
+    comeBack(edge, 't7');
+    edge.store.bindings.set(BOB, [...sleeping, ...(edge.store.bindings.get(BOB) ?? [])]);
+    edge.hand.turn(300);
+    await settle();
+    expect(flowsOf(edge)).toEqual(['t7', 't7']);
+    for (const sent of edge.front.sent) sent.answer(200);
+    expect([statuses(second), statuses(third)]).toEqual([[200], [200]]);
+    expect(gone(edge)).toMatchObject([{ binding: sleeping[0]?.id, state: 'gone' }]);
+  });
+
   it('C05 one that does not come in time is 480, and so is one whose gateway refuses', async () => {
     const edge = await bobWith([sleeper('t1', true)]);
     const transaction = await call(edge);

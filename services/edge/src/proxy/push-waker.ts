@@ -73,6 +73,11 @@ export class PushWaker {
     return this.#waits.size;
   }
 
+  /** True for a binding that says how its device is woken. */
+  canWake(binding: Binding): boolean {
+    return wakeable(binding) !== undefined;
+  }
+
   /** True for a device that sleeps without its flow showing it: one without a connection. */
   maySleep([first]: Device): boolean {
     if (wakeable(first) === undefined) return false;

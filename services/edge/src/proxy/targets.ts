@@ -16,6 +16,8 @@ export type Device = readonly [Binding, ...Binding[]];
 export interface FlowRescue {
   /** The flow of a binding will never be there again: whoever may write takes the binding away. */
   gone(aor: Aor, binding: Binding): void;
+  /** True for a binding by which a device can be woken: it stands for the device while that sleeps (RFC 8599 §5.5). */
+  canWake(binding: Binding): boolean;
   /**
    * Wakes a device that can be woken, and calls back with the binding that it has then made or refreshed; undefined when
    * it cannot be woken or does not come (RFC 8599 §5.6.2).
@@ -78,20 +80,30 @@ export class Targets {
   /** A binding that has just been made or refreshed, without any further way. */
   fresh(aor: Aor, binding: Binding): Target {
     return this.#target(binding, (gone, done) => {
-      if (gone) this.rescue.gone(aor, binding);
+      if (gone) this.#unlessAsleep(aor, binding);
       done(undefined);
     });
+  }
+
+  /** The next call wants to wake the device too: what it can be woken by lives until it expires. */
+  #unlessAsleep(aor: Aor, binding: Binding): void {
+    if (!this.rescue.canWake(binding)) this.rescue.gone(aor, binding);
   }
 
   #from(aor: Aor, device: Device, at: number): Target {
     const binding = device[at] ?? device[0];
     return this.#target(binding, (gone, done) => {
-      if (gone) this.rescue.gone(aor, binding);
-      if (at + 1 < device.length) done(this.#from(aor, device, at + 1));
-      else
-        this.rescue.wake(aor, device, (fresh) => {
-          done(fresh === undefined ? undefined : this.fresh(aor, fresh));
-        });
+      if (at + 1 < device.length) {
+        if (gone) this.rescue.gone(aor, binding);
+        done(this.#from(aor, device, at + 1));
+        return;
+      }
+      if (gone) this.#unlessAsleep(aor, binding);
+      this.rescue.wake(aor, device, (fresh) => {
+        // Now the fresh binding stands for the device.
+        if (gone && fresh !== undefined && fresh.id !== binding.id) this.rescue.gone(aor, binding);
+        done(fresh === undefined ? undefined : this.fresh(aor, fresh));
+      });
     });
   }
 

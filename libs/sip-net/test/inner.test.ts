@@ -108,7 +108,9 @@ describe('request and answer', () => {
       socket.on('data', (data) => chunks.push(data.toString('latin1'))),
     );
     const link = await linkTo([raw]);
-    await until(() => link.ready());
+    await until(() => chunks.length === 1);
+    // What the connection begins with.
+    expect(chunks.splice(0)[0]).toMatch(/^OPTIONS /);
     for (let i = 0; i < 20; i += 1) void ask(link, 'a');
     await until(() => chunks.join('').split('REGISTER sip:').length === 21);
     expect(chunks).toHaveLength(1);
@@ -230,7 +232,11 @@ describe('when a replica dies', () => {
   });
 
   it('an unanswered MESSAGE is unavailable: nobody knows whether it was carried out', async () => {
-    const dying = await rawServer((socket) => socket.once('data', () => socket.destroy()));
+    const dying = await rawServer((socket) =>
+      socket.on('data', (data) => {
+        if (data.toString('latin1').includes('MESSAGE sip:')) socket.destroy();
+      }),
+    );
     const link = await linkTo([dying]);
     await until(() => link.ready());
     expect((await ask(link, 'a', 'MESSAGE')).kind).toBe('unavailable');

@@ -8,6 +8,7 @@ import { isAfter, placeBefore, printCursor, readCursor, readStreamId, resumeAfte
 import type { ChangePlace } from './change-cursor.ts';
 import type { StoreClient } from './client.ts';
 import { readChanges } from './codec/changes.ts';
+import { isReadable, LaterEntries } from './codec/stream-format.ts';
 import { keys } from './keys.ts';
 import { currentLayout } from './layout.ts';
 import { SHARD_SLOTS } from './redis-location.ts';
@@ -23,7 +24,8 @@ interface Entry {
   readonly ms: number;
   readonly sequence: number;
   readonly shard: number;
-  readonly text: string;
+  /** Undefined in an entry of a later format. */
+  readonly text: string | undefined;
 }
 
 /**
@@ -32,15 +34,18 @@ interface Entry {
  * each shard. Redis is asked only while somebody watches.
  */
 export class ChangeWatcher implements LocationWatcher {
-  constructor(private readonly client: StoreClient) {}
+  constructor(
+    private readonly client: StoreClient,
+    private readonly later = new LaterEntries(),
+  ) {}
 
   async watch(cursor: string | undefined, deliver: DeliverChanges, signal: AbortSignal): Promise<void> {
     let begun = false;
-    let merge = new Merge(cursor === undefined ? undefined : readCursor(cursor));
+    let merge = new Merge(cursor === undefined ? undefined : readCursor(cursor), this.later);
     while (!signal.aborted) {
       // The store has got more shards: what was told so far names the place in the order of them all.
       if (merge.positions.length !== currentLayout().everShards) {
-        merge = new Merge(merge.place === '' ? undefined : readCursor(merge.place));
+        merge = new Merge(merge.place === '' ? undefined : readCursor(merge.place), this.later);
       }
       try {
         const events = merge.take(await this.#poll(merge.positions));
@@ -78,7 +83,10 @@ class Merge {
   /** The cursor after all that was given out; empty before the first answers of a watch from now on. */
   place: string;
 
-  constructor(resume: ChangePlace | undefined) {
+  constructor(
+    resume: ChangePlace | undefined,
+    private readonly later: LaterEntries,
+  ) {
     this.#resume = resume;
     // A place before an entry is one in time: there is nothing that must still be there.
     this.#resumed = resume === undefined || resume.told === 0;
@@ -98,6 +106,7 @@ class Merge {
       const after = this.positions[shard] ?? ARGUMENTS_NOW;
       if (numberOf(added) > numberOf(held)) refuseGap(after, textOf(oldest));
       const read = listOf(entries).map((entry) => readEntry(entry, shard));
+      for (const entry of read) if (entry.text === undefined) this.later.add();
       fresh.push(...read);
       const end = read.at(-1);
       whole = Math.min(whole, read.length < ENTRIES_A_READ || end === undefined ? numberOf(now) : end.ms);
@@ -129,7 +138,7 @@ class Merge {
   }
 
   #events({ ms, sequence, shard, text }: Entry): LocationEvent[] {
-    const packed = readChanges(text);
+    const packed = text === undefined ? undefined : readChanges(text);
     if (packed === undefined) return [];
     const resume = this.#resume;
     const told =
@@ -156,5 +165,6 @@ function refuseGap(after: string, oldest: string): void {
 
 function readEntry(reply: Reply, shard: number): Entry {
   const [id, fields] = listOf(reply);
-  return { ...readStreamId(textOf(id)), shard, text: textOf(listOf(fields)[1]) };
+  const text = isReadable(fields) ? textOf(listOf(fields)[1]) : undefined;
+  return { ...readStreamId(textOf(id)), shard, text };
 }

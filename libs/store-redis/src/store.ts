@@ -15,6 +15,7 @@ import type {
 } from '@rollcall/location';
 import { ChangeWatcher } from './change-watcher.ts';
 import { StoreClient } from './client.ts';
+import { LaterEntries } from './codec/stream-format.ts';
 import type { ClientOptions, ClientStats, StoreStatus } from './client.ts';
 import { RedisClock } from './clock.ts';
 import { LayoutWatch } from './layout-watch.ts';
@@ -52,6 +53,8 @@ export interface Store {
   readonly events: RedisEvents;
   /** The connection itself, for adapters of this package. */
   readonly client: StoreClient;
+  /** Entries of streams that a later version has written, and that are read over. */
+  readonly laterEntries: Pick<LaterEntries, 'count' | 'onFirst'>;
   ready(): boolean;
   /** Calls at each change: up, down. The first one comes when the first attempt to connect has ended. */
   onStatus(listener: (status: StoreStatus) => void): void;
@@ -67,7 +70,8 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock; la
   const records = new RedisLocation(client);
   const due = new RedisDue(client);
   const listing = new RedisListing(client, clock);
-  const watcher = new ChangeWatcher(client);
+  const laterEntries = new LaterEntries();
+  const watcher = new ChangeWatcher(client, laterEntries);
   const store: Store = {
     location: {
       read: (aor, options) => records.read(aor, options),
@@ -87,8 +91,9 @@ function assemble(options: ClientOptions): { store: Store; clock: RedisClock; la
     apiTokens: new RedisApiTokens(client),
     webhooks: new RedisWebhooks(client),
     messages: new RedisMessages(client, clock),
-    events: new RedisEvents(client, clock),
+    events: new RedisEvents(client, clock, laterEntries),
     client,
+    laterEntries,
     ready: () => client.ready(),
     onStatus: (listener) => {
       client.onStatus(listener);

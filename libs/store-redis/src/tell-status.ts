@@ -6,8 +6,8 @@ interface StatusLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** One line when the store goes, one when it is back; the same when it takes no writes for want of what the durability asks. To be called when the first attempt to connect has ended; one that failed is told at once. */
-export function tellStatus(store: Pick<Store, 'client' | 'onStatus'>, log: StatusLog): void {
+/** One line when the store goes, one when it is back; the same when it takes no writes for want of what the durability asks. Also one when a stream has an entry of a later version. To be called when the first attempt to connect has ended; one that failed is told at once. */
+export function tellStatus(store: Pick<Store, 'client' | 'laterEntries' | 'onStatus'>, log: StatusLog): void {
   let wasUp = true;
   let wasShort = false;
   const tell = (status: StoreStatus): void => {
@@ -23,4 +23,7 @@ export function tellStatus(store: Pick<Store, 'client' | 'onStatus'>, log: Statu
   };
   tell(store.client.status);
   store.onStatus(tell);
+  store.laterEntries.onFirst(() => {
+    log.warn({}, 'a stream has entries of a later version, they are left to it');
+  });
 }

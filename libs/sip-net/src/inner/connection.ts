@@ -4,7 +4,10 @@ import { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
 import { FlightTable } from '../flight-table.ts';
 import { FramedSocket, type FramedSocketUser } from '../framed-socket.ts';
 import type { TappedFlow, TapSlot } from '../tap.ts';
+import type { NetLog } from '../runner-context.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
+import { newToken } from '../tokens.ts';
+import { type InnerFormats, NOT_SUPPORTED, writeHello } from './hello.ts';
 import type { Replica } from './replicas.ts';
 import { hashText } from './rendezvous.ts';
 
@@ -30,6 +33,8 @@ export interface ConnectionOwner {
   readonly wheel: TimerWheel;
   readonly reading: AnswerReading;
   readonly tap: TapSlot;
+  readonly formats: InnerFormats;
+  readonly log: NetLog;
   now(): number;
   /** The connection has died with these unanswered; `sent` is false when it never came up, so that none has been seen. */
   onLost(connection: InnerConnection, unanswered: readonly PendingRequest[], sent: boolean): void;
@@ -68,6 +73,8 @@ export class InnerConnection implements FramedSocketUser {
   #backoffMs = BACKOFF_FIRST_MS;
   #retryAt = 0;
   #connectBy = 0;
+  /** Of the hello that the connection has begun with. */
+  #hello = '';
   #pingedAt: number | undefined;
   /** Since when it owes an answer without a break, ms. */
   #owesSince = 0;
@@ -138,8 +145,8 @@ export class InnerConnection implements FramedSocketUser {
     const answer = readAnswer(raw, this.#owner.reading);
     if (answer === undefined || answer.status < 200) return;
     const request = this.#pending.take(answer.branch);
-    if (request === undefined) return;
-    this.#owner.onOver(request, answer);
+    if (request !== undefined) this.#owner.onOver(request, answer);
+    else if (answer.status === NOT_SUPPORTED && answer.branch === this.#hello) this.#part();
   }
 
   onPing(): void {
@@ -169,6 +176,8 @@ export class InnerConnection implements FramedSocketUser {
     });
     const framed = new FramedSocket(socket, LIMITS, this.#owner.wheel, () => this.#owner.now(), this);
     this.#framed = framed;
+    this.#hello = `z9hG4bK${newToken()}`;
+    framed.write(writeHello(this.name, this.#hello, this.#owner.formats));
     socket.on('connect', () => {
       if (this.#framed !== framed) return;
       this.#flow = flowOf(this.name, socket, this.#replica);
@@ -189,6 +198,12 @@ export class InnerConnection implements FramedSocketUser {
       this.#pingedAt = now;
       framed.write(PING);
     } else if (now - this.#pingedAt >= SILENCE_MS) framed.close('stalled');
+  }
+
+  /** The peer shares no format with us: it is as good as away, until it is replaced. */
+  #part(): void {
+    this.#owner.log.warn({ peer: this.name }, 'an inner peer speaks no format that this version knows');
+    this.#framed?.close();
   }
 
   #lose(): void {

@@ -1,5 +1,6 @@
 export { type AnswerReading, type InnerAnswer, readAnswer } from './answer.ts';
 export type { InnerDone, InnerOutcome } from './connection.ts';
+export type { InnerFormats } from './hello.ts';
 export { createInnerLink, type InnerLink, type InnerLinkOptions, type InnerLinkStats } from './link.ts';
 export {
   dnsReplicas,

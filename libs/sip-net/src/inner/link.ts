@@ -11,6 +11,7 @@ import {
   type InnerOutcome,
   type PendingRequest,
 } from './connection.ts';
+import { INNER_FORMATS, type InnerFormats } from './hello.ts';
 import type { Replica, ReplicaSource } from './replicas.ts';
 import { hashText, highest } from './rendezvous.ts';
 
@@ -24,6 +25,8 @@ export interface InnerLinkOptions {
   readonly reading?: AnswerReading;
   readonly clock?: Clock;
   readonly log?: NetLog;
+  /** Formats of inner SIP that this side speaks; those of this version unless said otherwise. */
+  readonly formats?: InnerFormats;
   /** Who looks on at the messages, if anybody. */
   readonly tap?: TapSlot;
 }
@@ -71,6 +74,8 @@ class Link implements InnerLink, ConnectionOwner {
   readonly wheel: TimerWheel;
   readonly reading: AnswerReading;
   readonly tap: TapSlot;
+  readonly formats: InnerFormats;
+  readonly log: NetLog;
   readonly #options: InnerLinkOptions;
   readonly #now: () => number;
   #known: readonly Replica[] = [];
@@ -90,6 +95,8 @@ class Link implements InnerLink, ConnectionOwner {
     this.#options = options;
     this.reading = options.reading ?? 'whole';
     this.tap = options.tap ?? NO_TAP;
+    this.formats = options.formats ?? INNER_FORMATS;
+    this.log = options.log ?? silentLog;
     this.#now = options.clock === undefined ? Date.now : () => options.clock?.now() ?? Date.now();
     this.wheel = new TimerWheel(this.#now(), TICK_MS);
     this.#interval = setInterval(() => {
@@ -208,7 +215,7 @@ class Link implements InnerLink, ConnectionOwner {
     try {
       request.done(outcome);
     } catch (error) {
-      (this.#options.log ?? silentLog).error({ err: error }, 'handling of an inner answer threw');
+      this.log.error({ err: error }, 'handling of an inner answer threw');
     }
   }
 

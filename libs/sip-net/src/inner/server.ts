@@ -6,6 +6,7 @@ import { type NetLog, silentLog } from '../runner-context.ts';
 import { NO_TAP, type TappedFlow, type TapSlot } from '../tap.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import { newToken } from '../tokens.ts';
+import { answerHello, INNER_FORMATS, type InnerFormats } from './hello.ts';
 
 export interface InnerServerLimits {
   /** Connections at one time; more are closed at once. */
@@ -24,6 +25,8 @@ export interface InnerServerOptions {
   readonly onRequest: (request: SipRequest, reply: (message: string) => void, peer: string) => void;
   readonly limits?: Partial<InnerServerLimits>;
   readonly log?: NetLog;
+  /** Formats of inner SIP that this side speaks; those of this version unless said otherwise. */
+  readonly formats?: InnerFormats;
   /** Who looks on at the messages, if anybody. */
   readonly tap?: TapSlot;
 }
@@ -64,7 +67,8 @@ export async function createInnerServer(options: InnerServerOptions): Promise<In
       socket.destroy();
       return;
     }
-    const peer: Peer = new Peer(socket, options.onRequest, log, options.tap ?? NO_TAP, () =>
+    const formats = options.formats ?? INNER_FORMATS;
+    const peer: Peer = new Peer(socket, options.onRequest, log, options.tap ?? NO_TAP, formats, () =>
       peers.delete(peer),
     );
     peer.framed = new FramedSocket(socket, socketLimits, wheel, Date.now, peer);
@@ -107,6 +111,8 @@ class Peer implements FramedSocketUser {
   framed: FramedSocket | undefined;
   readonly #name: string;
   readonly #flow: TappedFlow;
+  /** Nothing has come yet: only what a connection begins with can be a hello. */
+  #fresh = true;
   /** One for the connection, not one for each request: the answer goes back on the connection, its Via says to whom. */
   readonly #reply = (message: string): void => {
     this.tap.tap?.sent(message, this.#flow);
@@ -118,6 +124,7 @@ class Peer implements FramedSocketUser {
     private readonly onRequest: InnerServerOptions['onRequest'],
     private readonly log: NetLog,
     private readonly tap: TapSlot,
+    private readonly formats: InnerFormats,
     private readonly onGone: () => void,
   ) {
     const remote = { address: plainAddress(socket.remoteAddress ?? '?'), port: socket.remotePort ?? 0 };
@@ -133,7 +140,12 @@ class Peer implements FramedSocketUser {
       this.#refuse(parsed.error);
       return;
     }
-    if (parsed.value.kind === 'request') this.#handle(parsed.value);
+    if (parsed.value.kind !== 'request') return;
+    if (this.#fresh) {
+      this.#fresh = false;
+      if (this.#greet(parsed.value)) return;
+    }
+    this.#handle(parsed.value);
   }
 
   onPing(): void {
@@ -156,6 +168,16 @@ class Peer implements FramedSocketUser {
     if (problem.request?.has('via') === true) {
       this.#reply(respond(problem.request, problem.status, { toTag: newToken() }));
     }
+  }
+
+  #greet(request: SipRequest): boolean {
+    const answer = answerHello(request, this.formats, newToken());
+    if (answer === undefined) return false;
+    if (!answer.shared) {
+      this.log.warn({ peer: this.#name }, 'an inner peer speaks no format that this version knows');
+    }
+    this.#reply(answer.message);
+    return true;
   }
 
   /** The last net under the service's own error handling. */

@@ -35,6 +35,7 @@ import { listOf, textOf } from '../call.ts';
 import type { Reply } from '../call.ts';
 import type { StoreClient } from '../client.ts';
 import { firstVersion, readRecord, versionText } from '../codec/record.ts';
+import { LaterEntries } from '../codec/stream-format.ts';
 import { DIRTY_KEPT, shardOf } from '../keys.ts';
 import { currentLayout } from '../layout.ts';
 import { defineScript } from '../script.ts';
@@ -105,10 +106,12 @@ export class RedisEvents
 {
   readonly #client: StoreClient;
   readonly #clock: StoreClock;
+  readonly #later: LaterEntries;
 
-  constructor(client: StoreClient, clock: StoreClock) {
+  constructor(client: StoreClient, clock: StoreClock, later = new LaterEntries()) {
     this.#client = client;
     this.#clock = clock;
+    this.#later = later;
   }
 
   /** Those of an earlier layout too: the ends of their subscriptions are still to be told. */
@@ -349,7 +352,7 @@ export class RedisEvents
       String(WORK_LEASE_MS),
       onlyNew ? '1' : '',
     ]);
-    return readWork(reply, epochMs(now + WORK_LEASE_MS));
+    return readWork(reply, epochMs(now + WORK_LEASE_MS), this.#later);
   }
 
   async done(shard: number, cursors: readonly string[]): Promise<void> {

@@ -13,6 +13,8 @@ import type {
 import type { Aor, BindingId, ChangeKind } from '@rollcall/location';
 import { listOf, textOf } from '../call.ts';
 import type { Reply } from '../call.ts';
+import { isReadable } from '../codec/stream-format.ts';
+import type { LaterEntries } from '../codec/stream-format.ts';
 
 /** Stands before an AoR among the members of a due-set whose publications are due. */
 export const PUBLICATION_MARK = 'p:';
@@ -28,12 +30,15 @@ const SOURCES: ReadonlyMap<string, StateSource> = new Map([
   ['list', 'list'],
 ]);
 
-/** Reads the reply of take-work.lua; what is due was put off until `until`. Entries that this code cannot read are left out. */
-export function readWork(reply: Reply, until: EpochMs): ShardWork {
+/**
+ * Reads the reply of take-work.lua; what is due was put off until `until`. Entries that this code cannot read are left out: they stay
+ * unfinished, and a replica that can read them is given them after their lease.
+ */
+export function readWork(reply: Reply, until: EpochMs, later: LaterEntries): ShardWork {
   const [fresh, left, members] = listOf(reply);
   const dirty: DirtyEntry[] = [];
   for (const raw of [...listOf(left), ...listOf(fresh)]) {
-    const entry = readEntry(raw);
+    const entry = readEntry(raw, later);
     if (entry !== undefined) dirty.push(entry);
   }
   const due: SubscriptionId[] = [];
@@ -49,8 +54,12 @@ export function readWork(reply: Reply, until: EpochMs): ShardWork {
   return { dirty, due, untold, lapsed };
 }
 
-function readEntry(raw: Reply): DirtyEntry | undefined {
+function readEntry(raw: Reply, later: LaterEntries): DirtyEntry | undefined {
   const [id, fields] = listOf(raw);
+  if (!isReadable(fields)) {
+    later.add();
+    return undefined;
+  }
   const values = new Map<string, string>();
   const flat = listOf(fields);
   for (let i = 0; i + 1 < flat.length; i += 2) values.set(textOf(flat[i]), textOf(flat[i + 1]));

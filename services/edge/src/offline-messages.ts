@@ -179,8 +179,8 @@ class KeepingUpstream implements Upstream {
     });
   }
 
-  fail(status: number, reason: string): void {
-    this.inner.fail(status, reason);
+  fail(status: number, reason: string, headers?: string): void {
+    this.inner.fail(status, reason, headers);
   }
 
   onCancel(act: () => void): void {

@@ -47,8 +47,8 @@ class InnerUpstream implements Upstream {
     this.fail(REFUSALS[name].status, REFUSALS[name].reason);
   }
 
-  fail(status: number, reason: string): void {
-    this.respond(status, respond(this.request, status, { reason, toTag: newBranch().slice(-8) }));
+  fail(status: number, reason: string, headers?: string): void {
+    this.respond(status, respond(this.request, status, { reason, toTag: newBranch().slice(-8), headers }));
   }
 
   onCancel(act: () => void): void {

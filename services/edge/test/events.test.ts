@@ -202,11 +202,19 @@ describe('requests from inside', () => {
     expect(edge.core.counters.flowsGone).toBeGreaterThan(0);
   });
 
-  it('S11 a phone that does not answer is 408 or 480 inside, never silence', async () => {
+  it('S11 a phone that does not answer is 408 inside: a 480 would end its subscription', async () => {
     const edge = await withAlice();
     const replies = edge.inner(fromInside('NOTIFY', `Route: ${uriOf(CALLER)}\r\n`));
     edge.front.last.fail('timeout');
-    expect(replies).toHaveLength(1);
+    expect(replies.map(({ status }) => status)).toEqual([408]);
+  });
+
+  it('S11 what a phone says of when to come again reaches presence', async () => {
+    const edge = await withAlice();
+    const replies = edge.inner(fromInside('NOTIFY', `Route: ${uriOf(CALLER)}\r\n`));
+    edge.front.last.answer(503, 'Retry-After: 30\r\n');
+    expect(replies.map(({ status }) => status)).toEqual([500]);
+    expect(replies[0]?.header('retry-after')).toBe('30');
   });
 
   it('C08 an INVITE of another edge is delivered, recorded, cancelled and acknowledged', async () => {

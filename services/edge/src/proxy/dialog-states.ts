@@ -231,8 +231,8 @@ class WatchedUpstream implements Upstream {
     this.see(480, undefined);
   }
 
-  fail(status: number, reason: string): void {
-    this.inner.fail(status, reason);
+  fail(status: number, reason: string, headers?: string): void {
+    this.inner.fail(status, reason, headers);
     this.see(status, undefined);
   }
 

@@ -276,15 +276,30 @@ export class ResponseContext {
       else this.upstream.refuse('nobodyRegistered');
       return;
     }
-    if (best.status === 503) this.upstream.refuse('failure');
+    if (best.status === 503) this.#unavailable(best.response?.header('retry-after'));
     else if (best.response !== undefined)
       this.#pass(best.status, best.response, otherChallenges(best, this.#candidates));
-    // RFC 4320 §4.2: no 408 to a non-INVITE; its client has given up by itself.
-    else if (best.status === 408 && this.#invite) this.upstream.fail(408, 'Request Timeout');
+    // RFC 4320 §4.2: no 408 to a non-INVITE; its client has given up by itself. Presence has to tell it from a 480, which would
+    // end the subscription (RFC 6665 §4.2.2).
+    else if (best.status === 408 && (this.#invite || this.#isNotifyFromInside()))
+      this.upstream.fail(408, 'Request Timeout');
     // The edge that has forked knows what else there is; it must hear that it was the flow (RFC 5626 §5.3.1).
-    else if (best.status === FLOW_FAILED && this.upstream.origin.flow === undefined)
-      this.upstream.refuse('flowFailed');
+    else if (best.status === FLOW_FAILED && this.#isFromInside()) this.upstream.refuse('flowFailed');
     else this.upstream.refuse('nobodyRegistered');
+  }
+
+  /** RFC 3261 §16.7 step 6: a lone 503 goes back as 500, and with it when to come again (§20.33). */
+  #unavailable(retryAfter: string | undefined): void {
+    if (retryAfter === undefined) this.upstream.refuse('failure');
+    else this.upstream.fail(500, 'Server Internal Error', `Retry-After: ${retryAfter}\r\n`);
+  }
+
+  #isFromInside(): boolean {
+    return this.upstream.origin.flow === undefined;
+  }
+
+  #isNotifyFromInside(): boolean {
+    return this.upstream.request.method === 'NOTIFY' && this.#isFromInside();
   }
 
   /** RFC 3261 §16.7 steps 3 and 9. */

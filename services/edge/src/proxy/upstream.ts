@@ -13,8 +13,8 @@ export interface Upstream {
   /** Passes on a whole response; after the first final only further 2xx to INVITE (RFC 3261 §16.7 step 5). */
   respond(status: number, message: string): void;
   refuse(name: RefusalName): void;
-  /** Answers with a status of our own that is no refusal of the table. */
-  fail(status: number, reason: string): void;
+  /** Answers with a status of our own that is no refusal of the table. `headers`: whole lines that go with it. */
+  fail(status: number, reason: string, headers?: string): void;
   /** Sets what happens when the client cancels. */
   onCancel(act: () => void): void;
 }
@@ -50,8 +50,8 @@ export class OuterUpstream implements Upstream {
     this.replies.refuseStateful(this.transaction, name, headers);
   }
 
-  fail(status: number, reason: string): void {
-    this.respond(status, this.replies.compose(this.transaction, status, reason));
+  fail(status: number, reason: string, headers = ''): void {
+    this.respond(status, this.replies.compose(this.transaction, status, reason, headers));
   }
 
   onCancel(act: () => void): void {

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
 import { StoreUnavailable } from '@rollcall/location';
@@ -7,14 +6,14 @@ import { Call } from './call.ts';
 import type { CallEnd, CallOwner, Done, Reply } from './call.ts';
 import { openRedis, openSubscriber, retryDelay } from './connect.ts';
 import type { StoreAddress } from './connect.ts';
-import { Confirmations } from './confirmations.ts';
 import type { Durability } from './confirmations.ts';
 import { Deadlines } from './deadlines.ts';
 import { guardHandshake, HANDSHAKE_MS, linked, nodeOf } from './nodes.ts';
-import { keepsAppendOnlyFile } from './persistence.ts';
-import { bulk } from './script.ts';
+import { bulks } from './script.ts';
 import type { Script } from './script.ts';
 import { Subscriber } from './subscriber.ts';
+import { WriteGate } from './write-gate.ts';
+import type { GateLinks, WriteFence } from './write-gate.ts';
 
 export interface ClientOptions extends StoreAddress {
   /** After how long without an answer a call fails. Default 800. */
@@ -48,23 +47,10 @@ const DEFAULT_MAX_PENDING = 20_000;
 /** A WAIT holds up what comes behind it on its connection, and a call has to end in time all the same. */
 const WAITS_PER_TIMEOUT = 2;
 const SCAN_COUNT = 1000;
-/** How often servers are asked whether they keep an append-only file, where that is wanted. */
-const PERSISTENCE_CHECK_MS = 5000;
 
 /** What ioredis does with a command, without its own command class. */
 interface Sender {
   sendCommand(call: Call, stream?: Batch): unknown;
-}
-
-/** Says when nothing that a 200 rests on may be written to a slot. */
-export interface WriteFence {
-  /** Until this moment of `performance.now()` every slot is open. */
-  readonly openUntil: number;
-  /** What a caller is told whose slot stays unknown. */
-  readonly closedReason: string;
-  verdict(slot: number, now: number): 'open' | 'unknown' | { readonly closed: string };
-  /** Finds out; resolves when all that can be known is. */
-  ask(): Promise<void>;
 }
 
 /** Stands where ioredis expects a stream, and gathers what it writes. */
@@ -86,12 +72,7 @@ export class StoreClient {
   readonly #maxPending: number;
   readonly #listeners: ((status: StoreStatus) => void)[] = [];
   readonly #owner: CallOwner;
-  /** Undefined when every answer of a server counts at once. */
-  readonly #confirmations: Confirmations | undefined;
-  readonly #durability: Durability;
-  #fence: WriteFence | undefined;
-  #persistenceCheck: NodeJS.Timeout | undefined;
-  #short: string | undefined;
+  readonly #gate: WriteGate;
   #status: StoreStatus | undefined;
   #lastError = 'not connected yet';
   #queue: Call[] = [];
@@ -121,12 +102,11 @@ export class StoreClient {
       },
       hold: (call) => {
         this.#deadlines.heard = true;
-        if (this.#durability === 'replica') this.#confirmations?.hold(call);
-        else this.#confirmAdmitted(call);
+        this.#gate.hold(call);
       },
     };
-    this.#durability = options.durability ?? 'none';
-    this.#confirmations = this.#durability === 'none' ? undefined : this.#makeConfirmations();
+    const patienceMs = Math.floor(this.#deadlines.timeoutMs / WAITS_PER_TIMEOUT);
+    this.#gate = new WriteGate(options.durability ?? 'none', patienceMs, this.#gateLinks());
     this.#batch = redis instanceof Cluster ? undefined : this.#batchFor(redis);
     this.#subscriber = new Subscriber(() =>
       openSubscriber(options, redis instanceof Cluster ? redis : undefined),
@@ -135,7 +115,7 @@ export class StoreClient {
   }
 
   get durability(): Durability {
-    return this.#durability;
+    return this.#gate.durability;
   }
 
   ready(): boolean {
@@ -170,7 +150,7 @@ export class StoreClient {
       timeouts: this.#timeouts,
       pending: this.#pending,
       writes: this.#writes,
-      unconfirmed: this.#confirmations?.unconfirmed ?? 0,
+      unconfirmed: this.#gate.unconfirmed,
     };
   }
 
@@ -180,7 +160,7 @@ export class StoreClient {
    */
   run(script: Script, slot: number, values: readonly string[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this.runThen(script, slot, values.length - script.keyCount, encode(values), (error, reply) => {
+      this.runThen(script, slot, values.length - script.keyCount, bulks(values), (error, reply) => {
         if (error === undefined) resolve(reply);
         else reject(error);
       });
@@ -190,7 +170,7 @@ export class StoreClient {
   /** The same for hot paths: `tail` is all keys and arguments, each through `bulk`; `done` is told in a later turn. */
   runThen(script: Script, slot: number, argumentCount: number, tail: string, done: Done): void {
     const { durable } = script;
-    const held = durable && this.#confirmations !== undefined;
+    const held = durable && this.#gate.holds;
     this.#send(new Call(tail, script, argumentCount, slot, done, this.#owner, held, durable));
   }
 
@@ -201,12 +181,12 @@ export class StoreClient {
 
   /** The same for a write that an answer rests on: it is over when the durability is met. Throws `StoreUnavailable`. */
   write(slot: number, parts: readonly string[]): Promise<Reply> {
-    return this.#command(slot, parts, this.#confirmations !== undefined);
+    return this.#command(slot, parts, this.#gate.holds);
   }
 
   #command(slot: number, parts: readonly string[], durable: boolean): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const wire = `*${String(parts.length)}\r\n${encode(parts)}`;
+      const wire = `*${String(parts.length)}\r\n${bulks(parts)}`;
       const done: Done = (error, reply) => {
         if (error === undefined) resolve(reply);
         else reject(error);
@@ -217,7 +197,7 @@ export class StoreClient {
 
   /** From now on durable scripts run only where the fence permits it. */
   fence(fence: WriteFence): void {
-    this.#fence = fence;
+    this.#gate.fence(fence);
   }
 
   /** Names of all keys that fit a pattern, node by node, some at a time: for operators' tools, on no path that anybody waits for. */
@@ -245,7 +225,7 @@ export class StoreClient {
     while (this.#pending > 0 && this.ready() && performance.now() < patience) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    clearInterval(this.#persistenceCheck);
+    this.#gate.stop();
     this.#subscriber.close();
     this.#redis.disconnect();
     this.#deadlines.stop();
@@ -281,10 +261,7 @@ export class StoreClient {
     const queued = this.#queue;
     this.#queue = [];
     this.#flushing = false;
-    const fence = this.#fence;
-    const open =
-      fence === undefined || performance.now() < fence.openUntil ? queued : this.#pass(queued, fence);
-    const calls = this.#short === undefined ? open : this.#admit(open);
+    const calls = this.#gate.admit(queued);
     if (!this.ready() || this.#closed) {
       const why = new StoreUnavailable(`Redis is away: ${this.#lastError}`);
       for (const call of calls) call.reject(why);
@@ -295,114 +272,37 @@ export class StoreClient {
     for (const call of calls) if (call.sentAt === 0) this.#deadlines.add(call, now);
     if (this.#batch === undefined) this.#writeToNodes(calls);
     else this.#writeTogether(calls, this.#batch);
-    if (this.#durability === 'replica') this.#askForReplicas(calls);
+    this.#gate.written(calls);
   };
 
-  /** Ends the writes that a fence forbids and lets those wait of which it does not know; gives the others. */
-  #pass(calls: readonly Call[], fence: WriteFence): Call[] {
-    const now = performance.now();
-    const unknown: Call[] = [];
-    const open = calls.filter((call) => {
-      const verdict = call.fenced ? fence.verdict(call.slot, now) : 'open';
-      if (verdict === 'unknown') unknown.push(call);
-      else if (verdict !== 'open') call.reject(new StoreUnavailable(verdict.closed));
-      return verdict === 'open';
-    });
-    if (unknown.length > 0 && this.ready()) {
-      // Their time runs while they wait: a write that comes after its caller was told to try again could undo what was done since.
-      for (const call of unknown) if (call.sentAt === 0) this.#deadlines.add(call, now);
-      void fence.ask().then(() => {
-        this.#passLate(unknown, fence);
-      });
-    } else open.push(...unknown);
-    return open;
-  }
-
-  #passLate(calls: readonly Call[], fence: WriteFence): void {
-    for (const call of calls) {
-      if (call.settled) continue;
-      const verdict = fence.verdict(call.slot, performance.now());
-      if (verdict === 'open') this.#enqueue(call);
-      else call.reject(new StoreUnavailable(verdict === 'unknown' ? fence.closedReason : verdict.closed));
-    }
-  }
-
-  /** Ends the calls that the durability forbids to send now; gives the others. */
-  #admit(calls: readonly Call[]): Call[] {
-    return calls.filter((call) => {
-      if (!call.durable) return true;
-      const short = this.#confirmations?.refusal(this.#streamOf(call.slot));
-      if (short === undefined) return true;
-      call.reject(new StoreUnavailable(short));
-      return false;
-    });
-  }
-
-  /** What was sent before it was known that the server lacks what the durability wants. */
-  #confirmAdmitted(call: Call): void {
-    const short = this.#confirmations?.refusal(call.stream);
-    if (short === undefined) call.confirm();
-    else call.reject(new StoreUnavailable(short));
-  }
-
-  #askForReplicas(calls: readonly Call[]): void {
-    let last: Duplex | undefined;
-    for (const { stream, settled } of calls) {
-      if (stream === undefined || settled || stream === last) continue;
-      this.#confirmations?.ask(stream);
-      last = stream;
-    }
-  }
-
-  #streamOf(slot: number): Duplex | undefined {
-    return this.#redis instanceof Cluster ? nodeOf(this.#redis, slot)?.stream : this.#redis.stream;
-  }
-
-  #makeConfirmations(): Confirmations {
-    return new Confirmations({
-      patienceMs: Math.floor(this.#deadlines.timeoutMs / WAITS_PER_TIMEOUT),
-      wait: (stream, replicas, timeoutMs, done) => {
-        this.#wait(stream, ['WAIT', String(replicas), String(timeoutMs)], done);
+  #gateLinks(): GateLinks {
+    return {
+      ready: () => this.ready(),
+      streams: () => this.#nodes().flatMap(({ stream, status }) => (status === 'ready' ? stream : [])),
+      streamOf: (slot) =>
+        this.#redis instanceof Cluster ? nodeOf(this.#redis, slot)?.stream : this.#redis.stream,
+      send: (stream, parts, done) => {
+        const node = this.#nodes().find((one) => one.stream === stream);
+        const wire = `*${String(parts.length)}\r\n${bulks(parts)}`;
+        const call = new Call(wire, undefined, 0, 0, done, this.#owner);
+        this.#pending += 1;
+        if (node?.status !== 'ready') {
+          call.reject(new StoreUnavailable('the connection to Redis was lost'));
+          return;
+        }
+        this.#deadlines.add(call, performance.now());
+        (node as unknown as Sender).sendCommand(call);
       },
-      changed: () => {
-        this.#tellShort();
+      keepTime: (call, now) => {
+        this.#deadlines.add(call, now);
       },
-    });
-  }
-
-  /** Sends a command on one connection and no other. */
-  #wait(stream: Duplex, parts: readonly string[], done: Done): void {
-    const node = this.#nodes().find((one) => one.stream === stream);
-    const call = new Call(`*${String(parts.length)}\r\n${encode(parts)}`, undefined, 0, 0, done, this.#owner);
-    this.#pending += 1;
-    if (node?.status !== 'ready') {
-      call.reject(new StoreUnavailable('the connection to Redis was lost'));
-      return;
-    }
-    this.#deadlines.add(call, performance.now());
-    (node as unknown as Sender).sendCommand(call);
-  }
-
-  /** Servers without an append-only file take no writes where the durability wants one. */
-  #checkPersistence(): void {
-    for (const { stream, status } of this.#nodes()) {
-      if (status !== 'ready') continue;
-      this.#wait(stream, ['INFO', 'persistence'], (error, reply) => {
-        if (error !== undefined) return;
-        const short = keepsAppendOnlyFile(reply)
-          ? undefined
-          : 'Redis keeps no append-only file (appendonly no)';
-        this.#confirmations?.mark(stream, short);
-      });
-    }
-  }
-
-  #tellShort(): void {
-    const reasons = this.#nodes().map(({ stream }) => this.#confirmations?.refusal(stream));
-    const short = reasons.find((reason) => reason !== undefined);
-    if (short === this.#short) return;
-    this.#short = short;
-    if (this.#status?.up === true) this.#announce(short === undefined ? { up: true } : { up: true, short });
+      enqueue: (call) => {
+        this.#enqueue(call);
+      },
+      shortChanged: () => {
+        if (this.#status?.up === true) this.#announceUp();
+      },
+    };
   }
 
   #writeTogether(calls: readonly Call[], batch: Batch): void {
@@ -451,21 +351,13 @@ export class StoreClient {
   }
 
   #follow(redis: Redis | Cluster): void {
-    if (this.#durability === 'everysec') {
-      this.#persistenceCheck = setInterval(() => {
-        this.#checkPersistence();
-      }, PERSISTENCE_CHECK_MS);
-      this.#persistenceCheck.unref();
-    }
     redis.on('error', (error: Error) => {
       this.#lastError = error.message;
     });
     redis.on('ready', () => {
       void linked(redis).then(() => {
         if (redis.status !== 'ready') return;
-        // A new connection is not short of anything until it turns out to be.
-        this.#short = undefined;
-        if (this.#durability === 'everysec') this.#checkPersistence();
+        this.#gate.connected();
         this.#tell({ up: true });
       });
     });
@@ -495,17 +387,13 @@ export class StoreClient {
     this.#announce(status);
   }
 
+  #announceUp(): void {
+    const { short } = this.#gate;
+    this.#announce(short === undefined ? { up: true } : { up: true, short });
+  }
+
   #announce(status: StoreStatus): void {
     this.#status = status;
     for (const listener of this.#listeners) listener(status);
   }
-}
-
-function encode(values: readonly string[]): string {
-  let text = '';
-  for (const value of values) {
-    if (/[^\x00-\xff]/.test(value)) throw new TypeError('not an octet string');
-    text += bulk(value);
-  }
-  return text;
 }

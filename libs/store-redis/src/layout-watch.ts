@@ -1,5 +1,6 @@
 import { listOf, textOf } from './call.ts';
-import type { StoreClient, WriteFence } from './client.ts';
+import type { StoreClient } from './client.ts';
+import type { WriteFence } from './write-gate.ts';
 import { shardKey } from './keys.ts';
 import { adoptLayout, currentLayout, printLayout, readLayout } from './layout.ts';
 import { SHARD_SLOTS } from './redis-location.ts';

@@ -74,3 +74,13 @@ export function bulk(text: string): string {
 
 /** `$n` of the usual lengths. */
 const LENGTHS = Array.from({ length: 1024 }, (_, length) => `$${String(length)}\r\n`);
+
+/** Octet strings as the bulk strings of the protocol, one after the other. Throws a TypeError for what is not octets. */
+export function bulks(values: readonly string[]): string {
+  let text = '';
+  for (const value of values) {
+    if (/[^\x00-\xff]/.test(value)) throw new TypeError('not an octet string');
+    text += bulk(value);
+  }
+  return text;
+}

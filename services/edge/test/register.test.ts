@@ -277,19 +277,6 @@ describe('the trust boundary', () => {
     expect(inner.raw).not.toMatch(/edge-9|evil|traceparent|tracestate|bob/i);
     expect(inner.header('x-other')).toBe('kept');
   });
-
-  it('E17 P3 a preloaded Route to ourselves is popped, one to elsewhere refused', async () => {
-    const edge = await withAlice();
-    const nonce = challenge(edge);
-    edge.send(
-      draft({
-        headers: `Route: <sip:198.51.100.1;lr>\r\nRoute: <sip:example.test;lr>\r\n${authorization({ nonce })}`,
-      }),
-    );
-    await settle();
-    expect(edge.registrar.only.has('route')).toBe(false);
-    expect(edge.send(draft({ headers: 'Route: <sip:203.0.113.1;lr>\r\n' })).answer.status).toBe(403);
-  });
 });
 
 describe('when something is away', () => {

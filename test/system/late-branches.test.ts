@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Callee, OutgoingCall } from './call-phones.ts';
 import { ACCOUNTS, contactLine, freshAccount, ok, refused } from './support.ts';
 
-/** Branches that come late: two edges as processes, phones on sockets, a push gateway. */
+/** Branches that come late, or whose answer does not come at all: two edges as processes, phones on sockets, a push gateway. */
 let system: TestSystem;
 let gateway: Gateway;
 
@@ -66,6 +66,7 @@ beforeAll(async () => {
       edge: {
         ROLLCALL_PUSH_URL: gateway.url,
         ROLLCALL_PUSH_WAIT: '30',
+        NODE_OPTIONS: `--import ${new URL('quick-timer-c.mjs', import.meta.url).href}`,
       },
       registrar: { ROLLCALL_PUSH_SERVICES: 'fcm' },
     },
@@ -109,6 +110,23 @@ async function sleep(device: Callee, edge: string): Promise<void> {
   device.phone.close();
   await eventually('the edge has seen it', async () => (await streams()) < before);
 }
+
+describe('timer C', () => {
+  it('C12 a device that rings for ever and one that only says 100, one on each edge: both get CANCEL, the caller 408', async () => {
+    const account = freshAccount();
+    const rings = await callee(account, { edge: 2 });
+    const tries = await callee(account, { edge: 1 });
+    tries.ring = 100;
+    const call = new OutgoingCall(await caller(), aorOf(account));
+    const final = call.start();
+    const both = await Promise.all([rings.call(), tries.call()]);
+    await eventually('it rings', () => call.provisionals().includes(180));
+    expect(both.some(({ cancelled }) => cancelled)).toBe(false);
+    await refused(final, 408);
+    expect(both.map(({ cancelled }) => cancelled)).toEqual([true, true]);
+    await eventually('both 487 are acknowledged', () => both.every(({ acknowledged }) => acknowledged));
+  });
+});
 
 describe('RFC 8599 push wake-up', () => {
   it('C01 C04 a device whose connection is gone is woken while another rings; it registers at the other edge, is called there late, and its answer wins', async () => {

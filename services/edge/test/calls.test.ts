@@ -246,15 +246,20 @@ describe('RFC 3261 §16.7 answers', () => {
     expect(statuses(transaction)).toEqual([180, 487]);
   });
 
-  it('C12 timer C cancels what only rings, and gives up what was never heard of', async () => {
-    const edge = await withBob(['t1']);
+  it('C12 timer C cancels what only rings; 408, whether the device then answers 487 or nothing', async () => {
+    const edge = await withBob(['t1'], ['t2'], ['t3', 500]);
     const transaction = await call(edge);
-    edge.front.last.answer(180);
+    const [rings, trying] = edge.front.sent as [Sent, Sent];
+    rings.answer(180);
     edge.hand.turn(180_001);
-    expect(edge.front.last.cancelled).toBe(false);
+    expect([rings.cancelled, trying.cancelled]).toEqual([false, false]);
     edge.hand.turn(10_000);
-    expect(edge.front.last.cancelled).toBe(true);
+    expect([rings.cancelled, trying.cancelled]).toEqual([true, true]);
+    rings.answer(487);
+    expect(flowsOf(edge.front.sent)).toEqual(['t1', 't2']);
     edge.hand.turn(32_000);
+    expect(flowsOf(edge.front.sent)).toEqual(['t1', 't2', 't3']);
+    edge.front.last.answer(404);
     expect(statuses(transaction)).toEqual([180, 408]);
   });
 });

@@ -40,6 +40,7 @@ const CANCEL_WAIT_MS = 32_000;
 /** RFC 5626 §5.3.1: the flow is gone. */
 const FLOW_FAILED = 430;
 const TIMED_OUT = 408;
+const CANCELLED = 487;
 const UNAVAILABLE = 503;
 
 const OUR_VIA = ['via'] as const;
@@ -49,7 +50,8 @@ class Branch implements ClientTransactionUser {
   client: ClientTransaction | undefined;
   hop: Hop | undefined;
   timer: TimerHandle | undefined;
-  provisional = false;
+  /** Timer C has fired and the device has been told to stop. */
+  expired = false;
   /** Another flow of the device is looked for. */
   seeking = false;
   over = false;
@@ -134,8 +136,7 @@ export class ResponseContext {
   onResponse(branch: Branch, response: SipResponse): void {
     const { status } = response;
     if (status < 200) {
-      branch.provisional = true;
-      this.#startTimer(branch, TIMER_C_MS);
+      if (!branch.expired && !this.#closed) this.#startTimer(branch, TIMER_C_MS);
       if (status > 100 && !this.#answered) this.#pass(status, response);
       return;
     }
@@ -159,7 +160,9 @@ export class ResponseContext {
       this.#seek(branch, true);
       return;
     }
-    this.#candidates.push({ status, response });
+    // RFC 3261 §16.8: the 487 that timer C has brought about is news of a timeout, not of a CANCEL of the caller.
+    const silent = branch.expired && status === CANCELLED;
+    this.#candidates.push(silent ? { status: TIMED_OUT } : { status, response });
     this.#end(branch);
     if (status >= 600) {
       this.#closed = true;
@@ -220,7 +223,7 @@ export class ResponseContext {
     const name = newBranch() + loopMark;
     const message = egress.compose(request, hop, branch.target.onward, origin, name, this.#share);
     branch.hop = hop;
-    branch.provisional = false;
+    branch.expired = false;
     this.deps.busy.enter(hop.flow);
     if (this.#invite) this.#startTimer(branch, TIMER_C_MS);
     branch.client = egress.request(hop.flow, request.method, name, message, branch);
@@ -272,7 +275,7 @@ export class ResponseContext {
   #answer(): void {
     const best = bestResponse(this.#candidates);
     if (best === undefined || (this.#cancelled && best.status < 600)) {
-      if (this.#cancelled) this.upstream.fail(487, 'Request Terminated');
+      if (this.#cancelled) this.upstream.fail(CANCELLED, 'Request Terminated');
       else this.upstream.refuse('nobodyRegistered');
       return;
     }
@@ -330,14 +333,14 @@ export class ResponseContext {
     }
   }
 
-  /** RFC 3261 §16.8: a branch that rings is cancelled, one that was never heard of counts as 408. */
+  /** RFC 3261 §16.8: a branch that rings, or has only said 100, is cancelled; without an answer to that it counts as 408. */
   #expire(branch: Branch): void {
     branch.timer = undefined;
     if (branch.over) return;
-    if (branch.provisional && !this.#closed) {
+    if (!branch.expired && !this.#closed) {
+      branch.expired = true;
       branch.client?.cancel();
       this.#startTimer(branch, CANCEL_WAIT_MS);
-      branch.provisional = false;
       return;
     }
     this.onFailure(branch, 'timeout');

@@ -1,4 +1,4 @@
-import type { Definition, Environment } from './define.ts';
+import { printableConfig, type Definition, type Environment } from './define.ts';
 import { configOrExit, EXIT_CONFIG, otelEnvironment, thisProcess } from './process.ts';
 import type { ProcessSeam } from './process.ts';
 
@@ -73,7 +73,7 @@ const wholeProcess = (): ServiceSeam => ({
 
 /**
  * The life of a service as a process; all that a `main.ts` does. A wrong configuration is one line on stderr and exit 78, a start
- * that fails (a port in use) one line and exit 1, a start that succeeds the log line `ready`. SIGTERM and SIGINT stop it in order
+ * that fails (a port in use) one line and exit 1, a start that succeeds the log lines `configured`, secrets masked, and `ready`. SIGTERM and SIGINT stop it in order
  * and exit 0; the second of them, or a stop that takes too long or fails, exit 1. What nobody has caught is logged and exit 1:
  * nobody knows what state it has left.
  */
@@ -99,6 +99,7 @@ export async function runService<C extends Logged, L extends ProcessLog, T exten
     ...(tracing.enabled ? { trace: () => tracing.current() } : {}),
   });
   endOnFault(seam, log);
+  log.info({ config: printableConfig(definition, config) }, 'configured');
   const running = compose(config, { log, tracing });
   stopOnSignal(seam, log, running, STOP_DEADLINE_MS + (drainMs?.(config) ?? 0));
   reloadOnSignal(seam, log, running);

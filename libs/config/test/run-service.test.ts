@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { defineConfig, opsSettings, runService } from '../src/index.ts';
+import { defineConfig, opsSettings, runService, secret } from '../src/index.ts';
 import type { RunnableService, ServiceSeam } from '../src/index.ts';
+
+const SECRET = 'that nobody may read anywhere at all';
 
 class TracingConfigError extends Error {}
 class Exited extends Error {}
@@ -38,7 +40,10 @@ class FakeProcess {
     };
     const definition = {
       service: 'rollcall-test',
-      config: defineConfig(opsSettings),
+      config: defineConfig({
+        ...opsSettings,
+        token: { env: 'ROLLCALL_SECRET', type: secret(), default: SECRET, help: 'A secret.' },
+      }),
       contradiction: () => this.contradiction,
       telemetry: {
         createLogger: () => ({ info: log('info'), error: log('error') }),
@@ -119,13 +124,19 @@ describe('O01 a service that cannot start', () => {
 });
 
 describe('E12 a service that runs', () => {
-  it('E12 says where it listens, and stops in order at SIGTERM and at SIGINT', async () => {
+  it('E12 says how it is configured and where it listens, and stops in order at SIGTERM and at SIGINT', async () => {
     for (const signal of ['SIGTERM', 'SIGINT']) {
       host = new FakeProcess();
       await host.run();
-      expect(host.logged).toEqual([{ level: 'info', message: 'ready', fields: { http: 9 } }]);
+      const [configured, ready] = host.logged;
+      expect(configured).toMatchObject({
+        message: 'configured',
+        fields: { config: { ROLLCALL_SECRET: '***', ROLLCALL_LOG_LEVEL: 'info' } },
+      });
+      expect(ready).toEqual({ level: 'info', message: 'ready', fields: { http: 9 } });
+      expect(JSON.stringify(host.logged)).not.toContain(SECRET);
       await host.tell(signal);
-      expect(host.said).toEqual(['info ready', 'info stopping', 'info stopped']);
+      expect(host.said).toEqual(['info configured', 'info ready', 'info stopping', 'info stopped']);
       expect(host.exits).toEqual([0]);
     }
   });

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import type { Flow } from '@rollcall/sip-transaction';
 import { addressFromHex, addressHex, hostPort, plainAddress } from '../src/addresses.ts';
 import { CompletedRing } from '../src/completed.ts';
-import { replicasFrom } from '../src/index.ts';
 import { hashText, highest, mix } from '../src/inner/rendezvous.ts';
 import { TimerWheel } from '../src/timer-wheel.ts';
 import { newToken } from '../src/tokens.ts';
@@ -179,29 +178,6 @@ describe('rendezvous hashing', () => {
   it('takes none when none is usable', () => {
     expect(highest(1, replicas, () => false)).toBeUndefined();
     expect(mix(1, 2)).toBe(mix(1, 2));
-  });
-});
-
-describe('replicasFrom', () => {
-  it('reads a list', () => {
-    const source = replicasFrom('10.0.0.1:5070, registrar:5071,[2001:db8::1]:5072');
-    expect(source.ok && source.value.current()).toEqual([
-      { host: '10.0.0.1', port: 5070 },
-      { host: 'registrar', port: 5071 },
-      { host: '2001:db8::1', port: 5072 },
-    ]);
-  });
-  it.each(['host', 'host:0', 'host:65536', 'a:1,b', 'dns:name', 'dns::5'])(
-    'refuses %j with a sentence',
-    (text) => {
-      const source = replicasFrom(text);
-      expect(source.ok).toBe(false);
-      if (!source.ok) expect(source.error).toMatch(/is not (host:port|dns:name:port)$/);
-    },
-  );
-  it('reads a DNS name, empty until it has been resolved', () => {
-    const source = replicasFrom('dns:registrar.default.svc:5070');
-    expect(source.ok && source.value.current()).toEqual([]);
   });
 });
 

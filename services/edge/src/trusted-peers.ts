@@ -4,14 +4,6 @@ import type { Flow } from '@rollcall/sip-transaction';
 /** One address or one network, as the configuration writes it: `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`. */
 export type Network = string;
 
-/** True for text that names an address or a network. */
-export function isNetwork(text: string): boolean {
-  const [address = '', prefix] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || text.split('/').length > 2) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
-}
-
 /** A set of addresses and networks. */
 export class Networks {
   readonly #list = new BlockList();

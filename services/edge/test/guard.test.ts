@@ -3,7 +3,7 @@ import { drain } from '../src/drain.ts';
 import { BusyFlows } from '../src/busy-flows.ts';
 import { GUARD_DEFAULTS } from '../src/guess-guard.ts';
 import { LoopDelay } from '../src/loop-delay.ts';
-import { isNetwork, Networks } from '../src/trusted-peers.ts';
+import { Networks } from '../src/trusted-peers.ts';
 import { bobWith, call, statuses } from './call-world.ts';
 import { authorization, draft, FakeFlow, nonceOf, settle, world } from './world.ts';
 import type { World } from './world.ts';
@@ -118,8 +118,6 @@ describe('F09 password guessing', () => {
   });
 
   it('networks are read as they are written', () => {
-    expect(['192.0.2.1', '192.0.2.0/24', '2001:db8::/32', '::1'].every(isNetwork)).toBe(true);
-    expect(['', 'example.test', '192.0.2.0/33', '192.0.2.0/', '1.2.3.4/8/9'].some(isNetwork)).toBe(false);
     const networks = new Networks(['192.0.2.0/30', '2001:db8::1']);
     expect([networks.has('192.0.2.3'), networks.has('192.0.2.4'), networks.has('2001:db8::1')]).toEqual([
       true,

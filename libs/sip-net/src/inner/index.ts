@@ -5,7 +5,6 @@ export { createInnerLink, type InnerLink, type InnerLinkOptions, type InnerLinkS
 export {
   dnsReplicas,
   type Replica,
-  replicasFrom,
   type ReplicaSource,
   type ResolveAddresses,
   staticReplicas,

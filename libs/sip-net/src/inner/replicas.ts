@@ -1,5 +1,4 @@
 import { lookup } from 'node:dns/promises';
-import { err, ok, type Result } from '@rollcall/kernel';
 
 /** An inner address of a service. */
 export interface Replica {
@@ -56,32 +55,4 @@ export function dnsReplicas(
       clearInterval(interval);
     },
   };
-}
-
-/**
- * Reads `host:port,host:port` or `dns:name:port`; an IPv6 address stands in brackets. The error is a sentence for
- * people.
- */
-export function replicasFrom(text: string): Result<ReplicaSource, string> {
-  if (text.startsWith('dns:')) {
-    const replica = readReplica(text.slice('dns:'.length));
-    return replica === undefined
-      ? err(`"${text}" is not dns:name:port`)
-      : ok(dnsReplicas(replica.host, replica.port));
-  }
-  const replicas: Replica[] = [];
-  for (const part of text.split(',').map((item) => item.trim())) {
-    if (part === '') continue;
-    const replica = readReplica(part);
-    if (replica === undefined) return err(`"${part}" is not host:port`);
-    replicas.push(replica);
-  }
-  return ok(staticReplicas(replicas));
-}
-
-function readReplica(text: string): Replica | undefined {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match?.[1] === undefined || port < 1 || port > 65_535) return undefined;
-  return { host: match[1].replace(/^\[|\]$/g, ''), port };
 }

@@ -12,6 +12,7 @@
 import { randomBytes } from 'node:crypto';
 import { checkRequest, checkResponse, parseMessage, respond } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
+import { reasonLines } from '@rollcall/sip-transaction';
 import type {
   ClientTransaction,
   ClientTransactionUser,
@@ -64,6 +65,7 @@ interface Client {
   readonly ends: Leg | undefined;
   transactionId: string;
   cancelled: boolean;
+  cancelHeaders: string;
   over: boolean;
 }
 
@@ -174,6 +176,7 @@ class Front implements DrachtioFront {
       ends: method === 'BYE' ? leg : undefined,
       transactionId: '',
       cancelled: false,
+      cancelHeaders: '',
       over: false,
     };
     const text = forServer(request, leg !== undefined || makesLeg, client.wireCallId);
@@ -182,9 +185,10 @@ class Front implements DrachtioFront {
       this.#sent(client, reply);
     });
     return {
-      cancel: () => {
+      cancel: (headers = '') => {
         if (client.cancelled || client.over || method !== 'INVITE') return;
         client.cancelled = true;
+        client.cancelHeaders = headers;
         if (client.transactionId !== '') this.#cancel(client);
       },
     };
@@ -215,7 +219,7 @@ class Front implements DrachtioFront {
   }
 
   #cancel(client: Client): void {
-    const text = cancelOf(client.request, client.wireCallId);
+    const text = cancelOf(client.request, client.wireCallId, client.cancelHeaders);
     this.#link.send(`sip|${client.transactionId}|\r\n${text}`, () => undefined);
   }
 
@@ -234,7 +238,7 @@ class Front implements DrachtioFront {
     }
     this.#counts.requests += 1;
     if (message.method === 'CANCEL') {
-      this.#servers.get(transactionId)?.cancelled();
+      this.#servers.get(transactionId)?.cancelled(reasonLines(message));
       return;
     }
     const transport = (protocol === '' ? 'udp' : protocol) as TransportName;

@@ -1,14 +1,18 @@
 import type { SipRequest } from '@rollcall/sip';
-import type { Flow, ServerTransaction } from '@rollcall/sip-transaction';
+import type { Flow, OnCancel, ServerTransaction } from '@rollcall/sip-transaction';
 import type { Leg } from './legs.ts';
 
 /** Hands on what the core answers. */
 export type Answer = (request: PhoneRequest, status: number, message: string) => void;
 
+const NOBODY = (): void => undefined;
+
 /** A request of a phone that the core has not finally answered yet. */
 export class PhoneRequest implements ServerTransaction {
-  onCancel?: () => void;
   #final = false;
+  #onCancel: OnCancel | undefined;
+  /** Reason of a CANCEL of which nobody has been told yet. */
+  #cancelled: string | undefined;
 
   constructor(
     readonly request: SipRequest,
@@ -30,10 +34,20 @@ export class PhoneRequest implements ServerTransaction {
     this.respond(Number(message.slice(8, 11)), message);
   }
 
-  cancelled(): void {
-    // The server has answered the INVITE with 487 itself: what the core says now is for nobody.
-    const { onCancel } = this;
-    this.onCancel = () => undefined;
-    onCancel?.();
+  get onCancel(): OnCancel {
+    return this.#onCancel ?? NOBODY;
+  }
+
+  set onCancel(act: OnCancel) {
+    this.#onCancel = act;
+    if (this.#cancelled !== undefined) this.cancelled(this.#cancelled);
+  }
+
+  /** The server has answered the INVITE with 487 itself: what the core says now is for nobody. */
+  cancelled(reason: string): void {
+    const act = this.#onCancel;
+    this.#onCancel = undefined;
+    this.#cancelled = act === undefined ? reason : undefined;
+    act?.(reason);
   }
 }

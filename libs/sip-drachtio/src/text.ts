@@ -35,7 +35,7 @@ export function asAnswerTo(request: SipRequest, response: SipResponse): string {
 }
 
 /** The CANCEL of a request (RFC 3261 §9.1), for the server to finish. */
-export function cancelOf(request: SipRequest, wireCallId: string): string {
+export function cancelOf(request: SipRequest, wireCallId: string, headers: string): string {
   const cseq = request.cseq();
   const lines = [
     `CANCEL ${request.requestUri} SIP/2.0`,
@@ -44,7 +44,7 @@ export function cancelOf(request: SipRequest, wireCallId: string): string {
     `To: ${request.header('to') ?? ''}`,
     `Call-ID: ${wireCallId}`,
     `CSeq: ${String(cseq.ok ? cseq.value.seq : 1)} CANCEL`,
-    '\r\n',
+    `${headers}\r\n`,
   ];
   return textOf(lines.join('\r\n'));
 }

@@ -41,7 +41,7 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
 
   abstract readonly terminated: boolean;
   abstract begin(): void;
-  abstract cancel(): void;
+  abstract cancel(headers?: string): void;
   abstract onFlowClosed(): void;
   abstract onTimer(what: string): void;
   abstract receive(response: SipResponse): void;

@@ -17,6 +17,7 @@ const AFTER_CANCEL = 'afterCancel';
 export class InviteClientTransaction extends ClientTransaction {
   state: InviteClientState = 'Calling';
   #cancel: 'no' | 'wanted' | 'sent' = 'no';
+  #cancelHeaders = '';
 
   get terminated(): boolean {
     return this.state === 'Terminated';
@@ -27,9 +28,10 @@ export class InviteClientTransaction extends ClientTransaction {
   }
 
   /** §9.1: no CANCEL before a provisional has come; none after a final. */
-  cancel(): void {
+  cancel(headers = ''): void {
     if (this.#cancel !== 'no') return;
     this.#cancel = 'wanted';
+    this.#cancelHeaders = headers;
     if (this.state === 'Proceeding') this.#sendCancel();
   }
 
@@ -83,7 +85,7 @@ export class InviteClientTransaction extends ClientTransaction {
     this.#cancel = 'sent';
     const invite = parseMessage(this.message);
     if (!invite.ok || invite.value.kind !== 'request') return;
-    const message = cancelFor(invite.value);
+    const message = cancelFor(invite.value, this.#cancelHeaders);
     if (!message.ok) return;
     this.owner.startCancel(this, message.value);
     this.start(AFTER_CANCEL, timersFor(this.flow.transport).first('B'));

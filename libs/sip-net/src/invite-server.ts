@@ -5,6 +5,7 @@ import {
   inviteServer,
   type InviteServerEvent,
   type InviteServerState,
+  type OnCancel,
   type ServerTransaction,
   step,
   timersFor,
@@ -22,13 +23,16 @@ export interface InviteServerOwner {
 
 /** RFC 3261 §17.2.1: within this time the user's own answer makes a 100 unnecessary. */
 const TRYING_AFTER_MS = 200;
+const NOBODY = (): void => undefined;
 
 /** RFC 3261 §17.2.1 with RFC 6026. */
 export class InviteServerTransaction implements ServerTransaction, WheelUser {
   state: InviteServerState = 'Proceeding';
-  onCancel?: () => void;
   /** To tag of the last response sent: the ACK of an RFC 2543 client is matched by it. */
   #last: string | undefined;
+  #onCancel: OnCancel | undefined;
+  /** Reason of a CANCEL of which nobody has been told yet: its user may still be looking somebody up. */
+  #cancelled: string | undefined;
   #intervalG = 0;
   #timers = new Map<string, WheelTimer>();
   readonly #times: TransactionTimers;
@@ -49,6 +53,24 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
   /** The last response sent, if any. */
   get lastResponse(): string | undefined {
     return this.#last;
+  }
+
+  get onCancel(): OnCancel {
+    return this.#onCancel ?? NOBODY;
+  }
+
+  set onCancel(act: OnCancel) {
+    this.#onCancel = act;
+    if (this.#cancelled !== undefined) this.cancelled(this.#cancelled);
+  }
+
+  /** RFC 3261 §9.2: tells the user once; a CANCEL that comes again says nothing new. */
+  cancelled(reason: string): void {
+    if (this.state !== 'Proceeding') return;
+    const act = this.#onCancel;
+    this.#onCancel = undefined;
+    this.#cancelled = act === undefined ? reason : undefined;
+    act?.(reason);
   }
 
   respond(status: number, message: string): void {

@@ -4,6 +4,7 @@ import {
   nonInviteServer,
   type NonInviteServerEvent,
   type NonInviteServerState,
+  type OnCancel,
   type ServerTransaction,
   step,
 } from '@rollcall/sip-transaction';
@@ -27,7 +28,7 @@ const REQUEST_TIMEOUT = 408;
  */
 export class NonInviteServerTransaction implements ServerTransaction {
   state: NonInviteServerState = 'Trying';
-  onCancel?: () => void;
+  onCancel?: OnCancel;
   #last: string | undefined;
 
   constructor(

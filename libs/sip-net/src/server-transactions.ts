@@ -4,6 +4,7 @@ import {
   type Flow,
   isUniqueBranch,
   legacyAckKeyOf,
+  reasonLines,
   type ServerTransaction,
   serverKeyOf,
   timersFor,
@@ -223,11 +224,9 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
       return;
     }
     to.send(answer(request, flow, 200, { toTag: newToken() }));
-    const { onCancel } = invite;
-    if (invite.state === 'Proceeding' && onCancel !== undefined) {
-      delete invite.onCancel; // a retransmitted CANCEL is answered and says nothing new
-      this.#guard(onCancel);
-    }
+    this.#guard(() => {
+      invite.cancelled(reasonLines(request));
+    });
   }
 
   #refuseFull(request: SipRequest, flow: Flow): void {

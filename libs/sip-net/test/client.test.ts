@@ -149,12 +149,13 @@ describe('RFC 3261 §9.1: cancelling', () => {
   it('waits for a provisional, then sends CANCEL with the branch of the INVITE', async () => {
     const call = start('INVITE');
     const invite = await phone.request();
-    call.cancel();
+    call.cancel('Reason: SIP;cause=200\r\n');
     await pause(30);
     expect(phone.inbox.all).toHaveLength(1);
     give(invite, 180);
     const cancel = await phone.request();
     expect(cancel.method).toBe('CANCEL');
+    expect(cancel.headers('reason')).toEqual(['SIP;cause=200']);
     expect(cancel.topVia()).toMatchObject({ value: { branch: BRANCH } });
     expect(cancel.cseq()).toMatchObject({ value: { seq: 1, method: 'CANCEL' } });
     give(cancel, 200);

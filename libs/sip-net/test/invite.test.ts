@@ -178,6 +178,17 @@ describe('RFC 3261 §9.2: CANCEL', () => {
     expect(cancelled).toBe(1);
   });
 
+  it('C06 one that comes while its user still looks somebody up is told when there is somebody to tell', async () => {
+    const transaction = await ring();
+    caller.send(invite({ method: 'CANCEL' }));
+    expect((await caller.response()).cseq()).toMatchObject({ value: { method: 'CANCEL' } });
+    const heard: string[] = [];
+    for (let i = 0; i < 2; i += 1) transaction.onCancel = (reason) => heard.push(reason);
+    expect(heard).toEqual(['']);
+    reply(transaction, 487);
+    expect((await caller.response()).status).toBe(487);
+  });
+
   it('of nothing gets 481; after a final it changes nothing', async () => {
     caller.send(invite({ method: 'CANCEL' }));
     expect((await caller.response()).status).toBe(481);

@@ -38,6 +38,9 @@ export interface Flow {
   expectKeepAlive?(withinMs: number): void;
 }
 
+/** Told of a CANCEL, with its Reason as whole header lines (RFC 3326 §2). */
+export type OnCancel = (reason: string) => void;
+
 /** Where an accepted request is answered: a server transaction of RFC 3261 §17.2, or a stateless stand-in. */
 export interface ServerTransaction {
   readonly request: SipRequest;
@@ -49,8 +52,11 @@ export interface ServerTransaction {
    * a retransmission is simply answered again.
    */
   respondStateless(message: string): void;
-  /** INVITE only: the caller's CANCEL arrived (§9.2). The 200 to the CANCEL has been sent; the 487 is the user's. */
-  onCancel?: () => void;
+  /**
+   * INVITE only: the caller's CANCEL arrived (§9.2), also when it did before this was set. The 200 to the CANCEL has been sent; the
+   * 487 is the user's. `reason`: the Reason lines of the CANCEL (RFC 3326), or empty.
+   */
+  onCancel?: OnCancel;
   /** INVITE only: the ACK to a 2xx does not come here; see `FrontUser.onAck`. */
 }
 
@@ -62,8 +68,8 @@ export interface ClientTransactionUser {
 }
 
 export interface ClientTransaction {
-  /** INVITE only: sends CANCEL as soon as a provisional has been seen (§9.1). */
-  cancel(): void;
+  /** INVITE only: sends CANCEL as soon as a provisional has been seen (§9.1). `headers`: whole lines that go into it. */
+  cancel(headers?: string): void;
 }
 
 export interface FrontUser {

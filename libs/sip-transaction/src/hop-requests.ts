@@ -12,15 +12,26 @@ export function ackFor(invite: SipRequest, response: SipResponse): Result<string
   return sameHop(invite, 'ACK', response.header('to'));
 }
 
-/** The CANCEL of an INVITE that we sent (RFC 3261 §9.1): as the ACK, but with the To of the INVITE itself. */
-export function cancelFor(invite: SipRequest): Result<string, ParseProblem> {
-  return sameHop(invite, 'CANCEL', invite.header('to'));
+/**
+ * The CANCEL of an INVITE that we sent (RFC 3261 §9.1): as the ACK, but with the To of the INVITE itself. `headers`: whole lines
+ * that go into it.
+ */
+export function cancelFor(invite: SipRequest, headers = ''): Result<string, ParseProblem> {
+  return sameHop(invite, 'CANCEL', invite.header('to'), headers);
 }
+
+/** The Reason lines of a CANCEL: they say to the next hop what they have said to us (RFC 3326 §2). */
+export const reasonLines = (cancel: SipRequest): string =>
+  cancel
+    .headers('reason')
+    .map((value) => `Reason: ${value}\r\n`)
+    .join('');
 
 function sameHop(
   invite: SipRequest,
   method: 'ACK' | 'CANCEL',
   to: string | undefined,
+  headers = '',
 ): Result<string, ParseProblem> {
   const via = invite.topVia();
   if (!via.ok) return via;
@@ -46,6 +57,7 @@ function sameHop(
       `To: ${to}\r\n` +
       `Call-ID: ${callId}\r\n` +
       `CSeq: ${String(cseq.value.seq)} ${method}\r\n` +
+      headers +
       'Content-Length: 0\r\n\r\n',
   );
 }

@@ -7,6 +7,7 @@ import {
   clientKeyOf,
   isUniqueBranch,
   legacyAckKeyOf,
+  reasonLines,
   serverKeyOf,
 } from '../src/index.ts';
 
@@ -141,5 +142,12 @@ describe('RFC 3261 §17.1.1.3 the ACK to a non-2xx, and §9.1 the CANCEL', () =>
     const cancel = cancelFor(request());
     expect(cancel.ok && cancel.value).toContain('\r\nTo: <sip:bob@example.test>\r\n');
     expect(cancel.ok && cancel.value).toContain('\r\nCSeq: 7 CANCEL\r\n');
+  });
+  it('RFC 3326 the Reason lines of a CANCEL go into the next one', () => {
+    const reasons = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\nReason: Q.850;cause=26\r\n';
+    const cancel = cancelFor(request(), reasons);
+    expect(cancel.ok && cancel.value).toContain(`\r\n${reasons}`);
+    const parsed = parseMessage(cancel.ok ? cancel.value : '');
+    expect(parsed.ok && parsed.value.kind === 'request' && reasonLines(parsed.value)).toBe(reasons);
   });
 });

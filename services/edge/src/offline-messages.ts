@@ -10,6 +10,7 @@ import type {
 } from '@rollcall/location';
 import { edit, parseMessage } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
+import type { OnCancel } from '@rollcall/sip-transaction';
 import type { BusyFlows } from './busy-flows.ts';
 import type { EdgeLog } from './ports.ts';
 import type { UpstreamObserver } from './proxy/call-proxy.ts';
@@ -183,7 +184,7 @@ class KeepingUpstream implements Upstream {
     this.inner.fail(status, reason, headers);
   }
 
-  onCancel(act: () => void): void {
+  onCancel(act: OnCancel): void {
     this.inner.onCancel(act);
   }
 }

@@ -2,6 +2,8 @@ import { BoundedMap } from '@rollcall/kernel';
 import type { Timers } from '@rollcall/kernel';
 import { respond } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
+import { reasonLines } from '@rollcall/sip-transaction';
+import type { OnCancel } from '@rollcall/sip-transaction';
 import type { BusyFlows } from './busy-flows.ts';
 import type { EdgeCounters } from './counters.ts';
 import type { FlowNames } from './flow-names.ts';
@@ -27,7 +29,7 @@ const INNER_ORIGIN: Origin = { flow: undefined, topVia: undefined, identity: '' 
 /** A request of presence or of another edge; its answers go back on the connection that it came on. */
 class InnerUpstream implements Upstream {
   readonly origin = INNER_ORIGIN;
-  cancel: (() => void) | undefined;
+  cancel: OnCancel | undefined;
   /** Called with the first final answer. */
   onFinal: (() => void) | undefined;
 
@@ -51,7 +53,7 @@ class InnerUpstream implements Upstream {
     this.respond(status, respond(this.request, status, { reason, toTag: newBranch().slice(-8), headers }));
   }
 
-  onCancel(act: () => void): void {
+  onCancel(act: OnCancel): void {
     this.cancel = act;
   }
 }
@@ -180,6 +182,6 @@ export class OnInnerRequest {
       return;
     }
     upstream.fail(200, 'OK');
-    if (invite !== 'answered') invite.cancel?.();
+    if (invite !== 'answered') invite.cancel?.(reasonLines(upstream.request));
   }
 }

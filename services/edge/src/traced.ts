@@ -1,5 +1,5 @@
 import type { SipRequest } from '@rollcall/sip';
-import type { Flow, FrontUser, ServerTransaction } from '@rollcall/sip-transaction';
+import type { Flow, FrontUser, OnCancel, ServerTransaction } from '@rollcall/sip-transaction';
 import type { ATTRIBUTES, Span, SPANS, Tracing } from '@rollcall/telemetry';
 
 /** How spans and their attributes are called. */
@@ -22,11 +22,11 @@ class TracedTransaction implements ServerTransaction {
     this.flow = transaction.flow;
   }
 
-  get onCancel(): () => void {
+  get onCancel(): OnCancel {
     return this.transaction.onCancel ?? NOTHING;
   }
 
-  set onCancel(act: () => void) {
+  set onCancel(act: OnCancel) {
     this.transaction.onCancel = act;
   }
 

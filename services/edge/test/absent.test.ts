@@ -81,7 +81,7 @@ describe('RFC 8599 push wake-up', () => {
   it('C06 a CANCEL while it is being woken ends the call at once', async () => {
     const edge = await bobWith([sleeper('t1', true)]);
     const transaction = await call(edge);
-    transaction.onCancel?.();
+    transaction.onCancel?.('');
     expect(statuses(transaction)).toEqual([487]);
     comeBack(edge, 't7');
     edge.hand.turn(300);

@@ -231,7 +231,7 @@ describe('RFC 3261 §16.7 answers', () => {
     const edge = await withBob(['t1'], ['t2'], ['t3']);
     const transaction = await call(edge);
     for (const sent of edge.front.sent) sent.answer(180);
-    transaction.onCancel?.();
+    transaction.onCancel?.('');
     expect(edge.front.sent.map(({ cancelled }) => cancelled)).toEqual([true, true, true]);
     for (const sent of edge.front.sent) sent.answer(487);
     expect(statuses(transaction)).toEqual([180, 180, 180, 487]);
@@ -241,7 +241,7 @@ describe('RFC 3261 §16.7 answers', () => {
     const edge = await withBob(['t1']);
     const transaction = await call(edge);
     edge.front.last.answer(180);
-    transaction.onCancel?.();
+    transaction.onCancel?.('');
     edge.hand.turn(32_000);
     expect(statuses(transaction)).toEqual([180, 487]);
   });

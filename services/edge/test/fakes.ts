@@ -9,6 +9,7 @@ import type {
   ClientTransactionUser,
   Endpoint,
   Flow,
+  OnCancel,
   ServerTransaction,
   SipFront,
   TransportName,
@@ -78,7 +79,7 @@ export class FakeFlow implements Flow {
 
 export class FakeTransaction implements ServerTransaction {
   readonly answers: { readonly response: SipResponse; readonly stateless: boolean }[] = [];
-  onCancel?: () => void;
+  onCancel?: OnCancel;
 
   constructor(
     readonly request: SipRequest,
@@ -104,6 +105,8 @@ export class FakeTransaction implements ServerTransaction {
 /** A request that the edge has sent, waiting for what the test answers. */
 export class Sent {
   cancelled = false;
+  /** Header lines of the CANCEL. */
+  cancelHeaders = '';
 
   constructor(
     readonly flow: FakeFlow,
@@ -168,12 +171,13 @@ export class FakeFront implements SipFront {
     _branch: string,
     message: string,
     user: ClientTransactionUser,
-  ): { cancel: () => void } {
+  ): { cancel: (headers?: string) => void } {
     const sent = new Sent(this.flows.get(flow.id) ?? this.open(flow.id), request(message), user);
     this.sent.push(sent);
     return {
-      cancel: () => {
+      cancel: (headers = '') => {
         sent.cancelled = true;
+        sent.cancelHeaders = headers;
       },
     };
   }

@@ -26,6 +26,32 @@ const reportsOf = (edge: Awaited<ReturnType<typeof bobWith>>): unknown[] =>
     .filter(({ request }) => request.method === 'PUBLISH')
     .map(({ request }) => JSON.parse(request.body) as unknown);
 
+describe('RFC 3326: why a device is told to stop', () => {
+  const ELSEWHERE = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n';
+
+  it('C01 somebody else has taken the call, so that it is no missed call; C02 somebody has declined it for all', async () => {
+    for (const [status, reason] of [
+      [200, ELSEWHERE],
+      [603, 'Reason: SIP;cause=603\r\n'],
+    ] as const) {
+      const edge = await bobWith([{ flow: 't1' }, { flow: 't2' }]);
+      await call(edge);
+      const [first, second] = edge.front.sent as [Sent, Sent];
+      second.answer(180);
+      first.answer(status);
+      expect(second.cancelled).toBe(true);
+      expect(second.cancelHeaders).toBe(reason);
+    }
+  });
+
+  it('C06 what the caller says goes on to each device', async () => {
+    const edge = await bobWith([{ flow: 't1' }, { flow: 't2' }]);
+    const transaction = await call(edge);
+    transaction.onCancel?.(ELSEWHERE);
+    expect(edge.front.sent.map(({ cancelHeaders }) => cancelHeaders)).toEqual([ELSEWHERE, ELSEWHERE]);
+  });
+});
+
 describe('RFC 5626 §5.3, §7: the flows of one device', () => {
   const two = [
     { flow: 't1', instance: BOB_URN, regId: 1, refreshedAt: at(2) },

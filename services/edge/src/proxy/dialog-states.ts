@@ -4,6 +4,7 @@ import type { TimerHandle, Timers } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import { parseMessage } from '@rollcall/sip';
 import type { NameAddr, SipRequest } from '@rollcall/sip';
+import type { OnCancel } from '@rollcall/sip-transaction';
 import { newBranch } from '../hop.ts';
 import type { InnerLink, InnerOutcome } from '../ports.ts';
 import type { RefusalName } from '../refusals.ts';
@@ -236,7 +237,7 @@ class WatchedUpstream implements Upstream {
     this.see(status, undefined);
   }
 
-  onCancel(act: () => void): void {
+  onCancel(act: OnCancel): void {
     this.inner.onCancel(act);
   }
 }

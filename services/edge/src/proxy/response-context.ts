@@ -43,6 +43,9 @@ const TIMED_OUT = 408;
 const CANCELLED = 487;
 const UNAVAILABLE = 503;
 
+/** RFC 3326 §2: by this a phone knows that the call was taken, and lists none as missed. */
+const ELSEWHERE = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n';
+
 const OUR_VIA = ['via'] as const;
 
 /** One client transaction of the context after another, all to the same device. */
@@ -105,8 +108,8 @@ export class ResponseContext {
 
   start(): void {
     if (this.#invite)
-      this.upstream.onCancel(() => {
-        this.#cancel();
+      this.upstream.onCancel((reason) => {
+        this.#cancel(reason);
       });
     const { flow } = this.upstream.origin;
     if (flow !== undefined) this.deps.busy.enter(flow);
@@ -149,7 +152,7 @@ export class ResponseContext {
       this.#closed = true;
       this.#pass(status, response);
       this.#end(branch);
-      this.#cancelPending();
+      this.#cancelPending(ELSEWHERE);
       return;
     }
     if (status === UNAVAILABLE && branch.target.failover === true) {
@@ -166,7 +169,7 @@ export class ResponseContext {
     this.#end(branch);
     if (status >= 600) {
       this.#closed = true;
-      this.#cancelPending();
+      this.#cancelPending(`Reason: SIP;cause=${String(status)}\r\n`);
     }
     this.#check();
   }
@@ -315,19 +318,19 @@ export class ResponseContext {
     this.upstream.respond(status, message);
   }
 
-  #cancel(): void {
+  #cancel(reason: string): void {
     this.#closed = true;
     this.#cancelled = true;
-    this.#cancelPending();
+    this.#cancelPending(reason);
     this.#check();
   }
 
-  #cancelPending(): void {
+  #cancelPending(reason: string): void {
     for (const branch of this.#branches) {
       if (branch.over) continue;
       if (branch.client === undefined) this.#end(branch);
       else if (this.#invite) {
-        branch.client.cancel();
+        branch.client.cancel(reason);
         this.#startTimer(branch, CANCEL_WAIT_MS);
       }
     }

@@ -1,5 +1,5 @@
 import type { SipRequest } from '@rollcall/sip';
-import type { ServerTransaction } from '@rollcall/sip-transaction';
+import type { OnCancel, ServerTransaction } from '@rollcall/sip-transaction';
 import { viaWithSource } from '../hop.ts';
 import type { Replies } from '../reply.ts';
 import type { RefusalName } from '../refusals.ts';
@@ -16,7 +16,7 @@ export interface Upstream {
   /** Answers with a status of our own that is no refusal of the table. `headers`: whole lines that go with it. */
   fail(status: number, reason: string, headers?: string): void;
   /** Sets what happens when the client cancels. */
-  onCancel(act: () => void): void;
+  onCancel(act: OnCancel): void;
 }
 
 /** A request of a phone. */
@@ -54,7 +54,7 @@ export class OuterUpstream implements Upstream {
     this.respond(status, this.replies.compose(this.transaction, status, reason, headers));
   }
 
-  onCancel(act: () => void): void {
+  onCancel(act: OnCancel): void {
     this.transaction.onCancel = act;
   }
 }

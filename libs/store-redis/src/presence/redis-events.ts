@@ -1,6 +1,6 @@
-import { assertNever, epochMs } from '@rollcall/kernel';
+import { epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
-import { dueAt, NO_RULES, shardOfId, watchedPackage, WORK_LEASE_MS } from '@rollcall/events';
+import { NO_RULES, shardOfId, WORK_LEASE_MS } from '@rollcall/events';
 import type {
   ListEntry,
   Mailbox,
@@ -30,57 +30,40 @@ import type {
   WatcherRuleStore,
   WorkQueue,
 } from '@rollcall/events';
-import type { Aor, LocationSnapshot, StoreClock } from '@rollcall/location';
+import type { Aor, StoreClock } from '@rollcall/location';
 import { listOf, textOf } from '../call.ts';
-import type { Reply } from '../call.ts';
 import type { StoreClient } from '../client.ts';
-import { firstVersion, readRecord, versionText } from '../codec/record.ts';
+import { firstVersion } from '../codec/record.ts';
 import { LaterEntries } from '../codec/stream-format.ts';
-import { DIRTY_KEPT, shardOf } from '../keys.ts';
+import { shardOf } from '../keys.ts';
 import { currentLayout } from '../layout.ts';
-import { defineScript } from '../script.ts';
-import type { Script } from '../script.ts';
 import { slotOf } from '../slot.ts';
-import { printDocument, readListText, readRulesText } from './document-text.ts';
+import { printDocument, readListText } from './document-text.ts';
 import { presenceKeys as keys, shardSlot } from './presence-keys.ts';
-import { printPublications, readPublicationsText } from './publications-text.ts';
-import { printSubscription, readSubscriptionText } from './subscription-text.ts';
-import { DUTY_MARK, PUBLICATION_MARK, printWatcherChange, readWork } from './work-text.ts';
+import { publicationCall } from './publication-call.ts';
+import { readPublicationsText } from './publications-text.ts';
+import { isStored, readParts, sourceKey } from './resource-state.ts';
+import { DIRTY_LIMIT, GRACE_MS, presenceScript } from './script-call.ts';
+import type { ScriptCall, VersionAfter } from './script-call.ts';
+import { settleCall, SETTLED_AT_ONCE, subscribeCall } from './subscription-calls.ts';
+import { readSubscriptionText } from './subscription-text.ts';
+import { PUBLICATION_MARK, readWork } from './work-text.ts';
 
-/** How long a record outlives its last use, in case nobody comes to end it properly. */
-const GRACE_MS = 600_000;
-/** Most entries of a dirty stream; past it the oldest go, and a subscriber learns of the state with the next change. */
-const DIRTY_LIMIT = String(DIRTY_KEPT);
-
-const script = (name: string, keyCount: number): Script =>
-  defineScript(new URL(`../../scripts/presence/${name}.lua`, import.meta.url), keyCount);
-
-const commitSubscription = script('commit-subscription', 9);
-/** Its largest call; `withKeys` makes the smaller ones. */
-const settleSubscriptions = script('settle-subscriptions', 50);
-const SETTLED_KEYS = 2;
-const SETTLED_KEYS_EACH = 3;
-const SETTLED_AT_ONCE = 16;
-const putDocument = script('put-document', 3);
-const watch = script('watch', 1);
-const takeWork = script('take-work', 2);
-const finishWork = script('finish-work', 1);
-const rearm = script('rearm', 2);
-/** With the most claims that it may bring; `withKeys` makes the smaller ones. */
-const commitPublications = script('commit-publications', 21);
-const PUBLICATION_KEYS = 5;
-const putMailbox = script('put-mailbox', 3);
+const putDocument = presenceScript('put-document', 3);
+const watch = presenceScript('watch', 1);
+const takeWork = presenceScript('take-work', 2);
+const finishWork = presenceScript('finish-work', 1);
+const rearm = presenceScript('rearm', 2);
+const putMailbox = presenceScript('put-mailbox', 3);
 
 /** Records of one MGET, and ids of one range: well under a millisecond of the server. */
 const READ_AT_ONCE = 256;
 const PAGE = 1_000;
 
-const livesUntil = (next: Subscription): string => String(Math.max(next.expiresAt, dueAt(next)) + GRACE_MS);
-
-/** Places of the commits of each shard. */
-function byShard(commits: readonly SubscriptionCommit[]): readonly { shard: number; places: number[] }[] {
+/** Places of the ids of each shard. */
+function byShard(ids: readonly SubscriptionId[]): readonly { shard: number; places: number[] }[] {
   const groups = new Map<number, number[]>();
-  commits.forEach(({ id }, place) => {
+  ids.forEach((id, place) => {
     const shard = shardOfId(id);
     const places = groups.get(shard);
     if (places === undefined) groups.set(shard, [place]);
@@ -130,15 +113,17 @@ export class RedisEvents
   }
 
   async readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]> {
-    const byShard = new Map<number, SubscriptionId[]>();
-    for (const id of ids) {
-      const shard = shardOfId(id);
-      const group = byShard.get(shard);
-      if (group === undefined) byShard.set(shard, [id]);
-      else group.push(id);
-    }
     const found = new Map<SubscriptionId, StoredSubscription>();
-    await Promise.all([...byShard].map(([shard, group]) => this.#readShard(shard, group, found)));
+    const groups = byShard(ids);
+    await Promise.all(
+      groups.map(({ shard, places }) =>
+        this.#readShard(
+          shard,
+          places.flatMap((place) => ids[place] ?? []),
+          found,
+        ),
+      ),
+    );
     return ids.map((id) => found.get(id));
   }
 
@@ -164,7 +149,7 @@ export class RedisEvents
     limit = Infinity,
   ): Promise<readonly SubscriptionId[]> {
     const shard = shardOf(resource);
-    return this.#page(shard, keys.watchers(shard, resource), after, limit);
+    return this.#page<SubscriptionId>(shardSlot(shard), keys.watchers(shard, resource), after, limit);
   }
 
   async watchesOf(
@@ -173,35 +158,28 @@ export class RedisEvents
     limit = Infinity,
   ): Promise<readonly SubscriptionId[]> {
     const shard = shardOf(watcher);
-    return this.#page(shard, keys.byWatcher(shard, watcher), after, limit);
+    return this.#page<SubscriptionId>(shardSlot(shard), keys.byWatcher(shard, watcher), after, limit);
   }
 
-  /** Ids of a set, page by page, so that no call takes long. */
-  async #page(
-    shard: number,
+  /** Members of a set in their order, page by page, so that no call takes long. */
+  async #page<T extends string>(
+    slot: number,
     key: string,
     after: string | undefined,
     limit: number,
-  ): Promise<readonly SubscriptionId[]> {
-    const ids: SubscriptionId[] = [];
+  ): Promise<readonly T[]> {
+    const members: T[] = [];
     let last = after;
-    while (ids.length < limit) {
-      const wanted = Math.min(limit - ids.length, PAGE);
-      const reply = await this.#client.command(shardSlot(shard), [
-        'ZRANGEBYLEX',
-        key,
-        last === undefined ? '-' : `(${last}`,
-        '+',
-        'LIMIT',
-        '0',
-        String(wanted),
-      ]);
-      const page = listOf(reply).map((id) => textOf(id) as SubscriptionId);
-      ids.push(...page);
+    while (members.length < limit) {
+      const wanted = Math.min(limit - members.length, PAGE);
+      const from = last === undefined ? '-' : `(${last}`;
+      const range = ['ZRANGEBYLEX', key, from, '+', 'LIMIT', '0', String(wanted)];
+      const page = listOf(await this.#client.command(slot, range)).map((member) => textOf(member) as T);
+      members.push(...page);
       last = page.at(-1);
       if (page.length < wanted) break;
     }
-    return ids;
+    return members;
   }
 
   async commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome> {
@@ -216,7 +194,7 @@ export class RedisEvents
   ): Promise<readonly SubscriptionOutcome[]> {
     const outcomes: SubscriptionOutcome[] = [];
     const calls: Promise<void>[] = [];
-    const groups = byShard(commits);
+    const groups = byShard(commits.map(({ id }) => id));
     const alone = groups.length === 1 && commits.length <= SETTLED_AT_ONCE;
     for (const { shard, places } of groups) {
       for (let at = 0; at < places.length; at += SETTLED_AT_ONCE) {
@@ -241,84 +219,21 @@ export class RedisEvents
     return outcomes;
   }
 
-  async #settleShard(
+  #settleShard(
     shard: number,
     commits: readonly SubscriptionCommit[],
     duty: TellDuty | undefined,
   ): Promise<readonly SubscriptionOutcome[]> {
-    const names: string[] = [keys.due(shard), keys.dirty(shard)];
-    const values: string[] = [String(shard), DIRTY_LIMIT];
-    if (duty === undefined) values.push('', '');
-    else values.push(DUTY_MARK + duty.resource, String(duty.until));
-    const versions: number[] = [];
-    for (const { id, resource, expectedVersion, next, watching } of commits) {
-      const version = this.#versionAfter(expectedVersion);
-      versions.push(next === undefined ? 0 : version);
-      names.push(keys.subscription(shard, id), keys.watchers(shard, resource), keys.winfo(shard, resource));
-      values.push(
-        id,
-        versionText(expectedVersion),
-        next === undefined ? '' : printSubscription(version, next),
-        next === undefined ? '' : livesUntil(next),
-        watching === undefined ? '' : printWatcherChange(watching),
-        resource,
-        next !== undefined && watchedPackage(next.package) !== undefined ? '1' : '',
-      );
-    }
-    const called = settleSubscriptions.withKeys(SETTLED_KEYS + SETTLED_KEYS_EACH * commits.length);
-    const replies = listOf(await this.#client.run(called, shardSlot(shard), [...names, ...values]));
-    return commits.map(({ id }, n): SubscriptionOutcome => {
-      if (replies[n] === 1) return { kind: 'committed', version: versions[n] ?? 0 };
-      return { kind: 'conflict', current: readSubscriptionText(id, textOf(replies[n])) };
-    });
+    return this.#run(settleCall(shard, commits, duty, this.#versionAfter));
   }
 
   async subscribe(commit: SubscribeCommit): Promise<SubscribeOutcome> {
-    const { id, resource, expectedVersion, next, watching, rules, sources } = commit;
-    const shard = shardOfId(id);
-    const version = this.#versionAfter(expectedVersion);
-    const stored = sources.filter(isStored);
-    const record = keys.subscription(shard, id);
-    const read = (n: number): string => {
-      const source = stored[n];
-      return source === undefined ? record : sourceKey(source, shard, resource);
+    const outcome = await this.#run(subscribeCall(commit, this.#versionAfter));
+    if (outcome.kind !== 'committed' || !commit.sources.includes('watchers')) return outcome;
+    return {
+      ...outcome,
+      state: { ...outcome.state, watchers: await this.#subscriptionsTo(commit.resource) },
     };
-    const reply = await this.#client.run(commitSubscription, shardSlot(shard), [
-      record,
-      keys.watchers(shard, resource),
-      keys.due(shard),
-      keys.winfo(shard, resource),
-      keys.dirty(shard),
-      keys.rules(shard, resource),
-      read(0),
-      read(1),
-      read(2),
-      id,
-      versionText(expectedVersion),
-      next === undefined ? '' : printSubscription(version, next),
-      next === undefined ? '' : livesUntil(next),
-      next !== undefined && watchedPackage(next.package) !== undefined ? '1' : '',
-      watching === undefined ? '' : printWatcherChange(watching),
-      resource,
-      String(shard),
-      DIRTY_LIMIT,
-      rules === undefined ? '-' : versionText(rules),
-      String(stored.length),
-    ]);
-    const [kind, value] = listOf(reply);
-    switch (textOf(kind)) {
-      case 'committed': {
-        const state = readParts(resource, stored, listOf(value));
-        const whole = sources.includes('watchers')
-          ? { ...state, watchers: await this.#subscriptionsTo(resource) }
-          : state;
-        return { kind: 'committed', version: next === undefined ? 0 : version, state: whole };
-      }
-      case 'rules':
-        return { kind: 'rules', rules: readRulesText(textOf(value)) };
-      default:
-        return { kind: 'conflict', current: readSubscriptionText(id, textOf(value)) };
-    }
   }
 
   async watch(resource: Aor, id: SubscriptionId, until: EpochMs): Promise<void> {
@@ -447,18 +362,8 @@ export class RedisEvents
     return removed;
   }
 
-  async lists(after: string | undefined, limit: number): Promise<readonly Aor[]> {
-    const from = after === undefined ? '-' : `(${after}`;
-    const reply = await this.#client.command(slotOf(keys.lists), [
-      'ZRANGEBYLEX',
-      keys.lists,
-      from,
-      '+',
-      'LIMIT',
-      '0',
-      String(limit),
-    ]);
-    return listOf(reply).map((uri) => textOf(uri) as Aor);
+  lists(after: string | undefined, limit: number): Promise<readonly Aor[]> {
+    return this.#page<Aor>(slotOf(keys.lists), keys.lists, after, limit);
   }
 
   async readAdhoc(id: SubscriptionId): Promise<ResourceList | undefined> {
@@ -498,106 +403,15 @@ export class RedisEvents
     return textOf(reply) === 'changed';
   }
 
-  async commitPublications(commit: PublicationCommit): Promise<PublicationOutcome> {
-    const { resource, publications, claims } = commit;
-    const shard = shardOf(resource);
-    const version = this.#versionAfter(commit.expectedVersion);
+  commitPublications(commit: PublicationCommit): Promise<PublicationOutcome> {
     const until = epochMs(this.#clock.now() + WORK_LEASE_MS);
-    const last = publications.reduce((latest, { expiresAt }) => Math.max(latest, expiresAt), 0);
-    const names = [
-      keys.publications(shard, resource),
-      keys.watchers(shard, resource),
-      keys.due(shard),
-      keys.dirty(shard),
-      keys.record(shard, resource),
-    ];
-    const values = [
-      resource,
-      versionText(commit.expectedVersion),
-      publications.length === 0 ? '' : printPublications(version, publications),
-      String(last + GRACE_MS),
-      commit.changed ? '1' : '0',
-      commit.trace ?? '',
-      String(shard),
-      DIRTY_LIMIT,
-      commit.packages?.join(' ') ?? '',
-      String(commit.tells ?? 0),
-      String(until),
-      claims?.watchers.join(' ') ?? '',
-      claims === undefined ? '' : versionText(claims.location),
-    ];
-    const versions: number[] = [];
-    for (const { id, expectedVersion, next, holds } of claims?.commits ?? []) {
-      const after = holds ? expectedVersion : expectedVersion + 1;
-      versions.push(after);
-      names.push(keys.subscription(shard, id));
-      values.push(
-        id,
-        versionText(expectedVersion),
-        holds ? '' : printSubscription(after, next),
-        holds ? '' : livesUntil(next),
-      );
-    }
-    const called = commitPublications.withKeys(PUBLICATION_KEYS + versions.length);
-    const reply = await this.#client.run(called, shardSlot(shard), [...names, ...values]);
-    const committed = { kind: 'committed', version: publications.length === 0 ? 0 : version } as const;
-    if (!Array.isArray(reply)) return textOf(reply) === 'told' ? { ...committed, told: versions } : committed;
-    const [kind, value, location] = listOf(reply);
-    if (textOf(kind) === 'tell') {
-      const watchers = listOf(value).map((id) => textOf(id) as SubscriptionId);
-      const telling = {
-        duty: { resource, until },
-        watchers,
-        location: readLocation(resource, textOf(location)),
-      };
-      return { ...committed, telling };
-    }
-    return { kind: 'conflict', current: readPublicationsText(textOf(value)) };
+    return this.#run(publicationCall(commit, until, this.#versionAfter));
   }
 
-  #versionAfter(expected: number): number {
-    return expected === 0 ? firstVersion(this.#clock.now()) : expected + 1;
+  async #run<T>({ script: called, shard, values, read }: ScriptCall<T>): Promise<T> {
+    return read(await this.#client.run(called, shardSlot(shard), values));
   }
+
+  readonly #versionAfter: VersionAfter = (expected) =>
+    expected === 0 ? firstVersion(this.#clock.now()) : expected + 1;
 }
-
-/** Sources that are one key each; the watchers are many records. */
-type StoredSource = Exclude<StateSource, 'watchers'>;
-const isStored = (source: StateSource): source is StoredSource => source !== 'watchers';
-
-function sourceKey(source: StoredSource, shard: number, resource: Aor): string {
-  switch (source) {
-    case 'location':
-      return keys.record(shard, resource);
-    case 'mailbox':
-      return keys.mailbox(shard, resource);
-    case 'publications':
-      return keys.publications(shard, resource);
-    case 'rules':
-      return keys.rules(shard, resource);
-    case 'list':
-      return keys.list(shard, resource);
-    default:
-      return assertNever(source, 'state source');
-  }
-}
-
-function readParts(
-  resource: Aor,
-  sources: readonly StoredSource[],
-  replies: readonly Reply[],
-): ResourceState {
-  let state: ResourceState = { resource };
-  sources.forEach((source, n) => {
-    const text = textOf(replies[n]);
-    if (source === 'location') state = { ...state, location: readLocation(resource, text) };
-    else if (source === 'mailbox') state = { ...state, mailbox: readMailboxText(text) };
-    else if (source === 'rules') state = { ...state, rules: readRulesText(text) };
-    else if (source === 'list') state = { ...state, list: readListText(text) };
-    else state = { ...state, publications: readPublicationsText(text) };
-  });
-  return state;
-}
-
-const readLocation = (resource: Aor, text: string): LocationSnapshot => readRecord(resource, text);
-const readMailboxText = (text: string): Mailbox | undefined =>
-  text === '' ? undefined : (JSON.parse(text) as Mailbox);

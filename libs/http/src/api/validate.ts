@@ -20,10 +20,35 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   return (given: unknown) => {
     const value: unknown = httpPart === 'body' ? given : Default(schema, Convert(schema, given));
     if (checker.Check(value)) return { value };
-    const errors: FieldError[] = checker
-      .Errors(value)
+    const errors = explained(checker.Errors(value))
       .slice(0, MAX_ERRORS)
-      .map((error) => ({ at: `${part}${error.instancePath}`, detail: error.message }));
+      .map(({ at, detail }) => ({ at: `${part}${at}`, detail }));
     return { error: new ProblemError('invalid-request', undefined, { errors }) };
   };
 };
+
+/** A fault as the schema's compiler tells it. */
+type Fault = ReturnType<ReturnType<typeof Compile>['Errors']>[number];
+
+/** One line for each fault, in words of the request: a name that there is not, and what may stand where something else stands. */
+function explained(faults: readonly Fault[]): FieldError[] {
+  const lines: FieldError[] = [];
+  const choices = new Map<string, unknown[]>();
+  for (const fault of faults) {
+    const { instancePath: at, keyword, message } = fault;
+    if (keyword === 'const') {
+      const known = choices.get(at);
+      if (known === undefined) choices.set(at, [fault.params.allowedValue]);
+      else known.push(fault.params.allowedValue);
+      // The names that it speaks of have lines of their own.
+    } else if (keyword === 'additionalProperties') continue;
+    else if (keyword === 'boolean') lines.push({ at, detail: 'is not known here' });
+    else if (keyword === 'anyOf' && choices.has(at)) {
+      lines.push({ at, detail: `must be one of ${(choices.get(at) ?? []).map(String).join(', ')}` });
+      choices.delete(at);
+    } else lines.push({ at, detail: message });
+  }
+  // Their end was cut off, so that they are not all.
+  for (const at of choices.keys()) lines.push({ at, detail: 'is none of the values that may stand here' });
+  return lines;
+}

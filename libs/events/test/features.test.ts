@@ -155,9 +155,9 @@ describe('message summaries, RFC 3842', () => {
       `Messages-Waiting: no\r\nMessage-Account: ${resource}\r\nVoice-Message: 0/1\r\n`,
     );
     const other =
-      'Messages-Waiting: yes\nMessage-Account: sip:vm@b\nvoice-message:1/2(3/4)\nFax-Message: 1/0\n';
+      'Messages-Waiting: yes\nMessage-Account: sip:vm@b\nvoice-message:1/2(3/4)\nFax-Message: 1/0\nVideo-Message: 0/1\n';
     expect(written([other], mailbox)).toBe(
-      `Messages-Waiting: yes\r\nMessage-Account: ${resource}\r\nVoice-Message: 10/11 (3/4)\r\nFax-Message: 1/0\r\n`,
+      `Messages-Waiting: yes\r\nMessage-Account: ${resource}\r\nVoice-Message: 10/11 (3/4)\r\nFax-Message: 1/0\r\nVideo-Message: 0/1\r\n`,
     );
   });
 

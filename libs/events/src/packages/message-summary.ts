@@ -120,11 +120,11 @@ function capitalised(context: string): string {
   return context.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
-// RFC 3842 §5.2; the classes are those of RFC 3458 §6.2.
+// RFC 3842 §5.2; the classes are those of RFC 3458 §6.2 and RFC 3938.
 const STATUS = /^messages-waiting[ \t]*:[ \t]*(yes|no)[ \t]*$/i;
 const ACCOUNT = /^message-account[ \t]*:[ \t]*<?([a-z][a-z0-9+.-]*:[!-;=?-~]{1,512})>?[ \t]*$/i;
 const LINE =
-  /^((?:voice|fax|pager|multimedia|text)-message|none)[ \t]*:[ \t]*(\d{1,10})\/(\d{1,10})(?:[ \t]*\([ \t]*(\d{1,10})\/(\d{1,10})[ \t]*\))?[ \t]*$/i;
+  /^((?:voice|video|fax|pager|multimedia|text)-message|none)[ \t]*:[ \t]*(\d{1,10})\/(\d{1,10})(?:[ \t]*\([ \t]*(\d{1,10})\/(\d{1,10})[ \t]*\))?[ \t]*$/i;
 
 /** Reads a published summary. Headers of messages, which may follow after an empty line, are left out (§3.8). */
 function readSummary(body: string): Result<Summary, string> {

@@ -15,8 +15,8 @@ const CountView = Type.Object(
   { new: Count, old: Count, urgentNew: Type.Optional(Count), urgentOld: Type.Optional(Count) },
   { additionalProperties: false, title: 'MessageCount' },
 );
-// message-context-class of RFC 3458 §6.2 that RFC 3842 §5.2 takes up.
-const MessageContext = Type.String({ pattern: '^(?:voice|fax|pager|multimedia|text)-message$|^none$' });
+// message-context-class of RFC 3458 §6.2 that RFC 3842 §5.2 takes up, and of RFC 3938.
+const MessageContext = Type.String({ pattern: '^(?:voice|video|fax|pager|multimedia|text)-message$|^none$' });
 
 const MailboxView = Type.Object(
   {

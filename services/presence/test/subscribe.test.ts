@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { World, alice, bob, dialogOf, recordRoute, shown, tagOf } from './harness/world.ts';
 
-const ALLOW_EVENTS = 'presence, reg, message-summary, dialog, presence.winfo, dialog.winfo, as-feature-event';
+// RFC 6665 §4.4.4: template packages are not named.
+const ALLOW_EVENTS = 'presence, reg, message-summary, dialog, as-feature-event';
 
 describe('SUBSCRIBE, RFC 6665 §4.2.1', () => {
   test('S02 message-summary: 200 with Expires, Contact and To-tag, and one NOTIFY at once', async () => {

@@ -11,12 +11,13 @@ import { winfoOf } from './winfo.ts';
 /** The event packages that this notifier knows. */
 export class PackageRegistry {
   readonly #byName: ReadonlyMap<string, EventPackage>;
-  /** Value of Allow-Events (RFC 6665 §8.2.2). */
+  /** Value of Allow-Events, which names no template packages (RFC 6665 §4.4.4). */
   readonly allowEvents: string;
 
   constructor(packages: readonly EventPackage[]) {
     this.#byName = new Map(packages.map((each) => [each.name, each]));
-    this.allowEvents = packages.map((each) => each.name).join(', ');
+    const names = packages.map(({ name }) => name);
+    this.allowEvents = names.filter((name) => !name.includes('.')).join(', ');
   }
 
   find(name: string): EventPackage | undefined {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { ProblemError } from '@rollcall/http';
 
 /** A DNS name or an IP address; an IPv6 address in brackets (RFC 3261 §25.1 `host`). */
 export const DomainName = Type.String({
@@ -58,5 +59,12 @@ export const Nothing = Type.Null({ description: 'Done; no body' });
 /** Cursors are opaque to clients and safe in a URL, whatever octets they hold. */
 export const toCursor = (position: string | undefined): { cursor?: string } =>
   position === undefined ? {} : { cursor: Buffer.from(position, 'utf8').toString('base64url') };
-export const fromCursor = (cursor: string | undefined): string | undefined =>
-  cursor === undefined ? undefined : Buffer.from(cursor, 'base64url').toString('utf8');
+/** Throws a problem when no answer of ours had that cursor. */
+export function fromCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const position = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (toCursor(position).cursor === cursor) return position;
+  throw new ProblemError('invalid-request', undefined, {
+    errors: [{ at: 'query/cursor', detail: 'is no cursor of a page before' }],
+  });
+}

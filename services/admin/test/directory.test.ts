@@ -248,6 +248,9 @@ describe('A05 users', () => {
     } while (cursor !== '');
     expect(seen).toEqual(['u1', 'u2', 'u3', 'u4', 'u5']);
     expect((await admin.call('GET', '/v1/domains/example.test/users?limit=0')).status).toBe(400);
+    // base64url of octets that are no text, and text that is no base64url
+    for (const foreign of ['bad', '!!'])
+      expect((await admin.call('GET', `/v1/domains/example.test/users?cursor=${foreign}`)).status).toBe(400);
   });
 
   it('A05 A12 a hostile user name comes back as it was given and stays one AoR of its domain', async () => {

@@ -86,6 +86,54 @@ function viewOf(subscription: Subscription, now: EpochMs): Static<typeof Subscri
   };
 }
 
+interface Page {
+  readonly items: readonly Subscription[];
+  /** Where the next page begins; undefined when this is the last. */
+  readonly next: string | undefined;
+}
+
+type Reader = AdminContext['ports']['subscriptions'];
+
+async function pageOfResource(
+  reader: Reader,
+  aor: Aor,
+  after: string | undefined,
+  limit: number,
+): Promise<Page> {
+  const ids = await reader.watchers(aor, after as SubscriptionId | undefined, limit);
+  return { items: await known(reader, ids), next: ids.length < limit ? undefined : ids.at(-1) };
+}
+
+/** A cursor with this in front is among the watchers of the watcher's own resource. */
+const OWN = '=';
+
+/** What a watcher watches: their own resource, whose subscriptions have no entry of their own under the watcher, then the others. */
+async function pageOfWatcher(
+  reader: Reader,
+  aor: Aor,
+  after: string | undefined,
+  limit: number,
+): Promise<Page> {
+  let items: readonly Subscription[] = [];
+  let behind = after;
+  if (after === undefined || after.startsWith(OWN)) {
+    const page = await pageOfResource(reader, aor, after?.slice(OWN.length), limit);
+    items = page.items.filter(({ watcher }) => watcher === aor);
+    if (page.next !== undefined) return { items, next: `${OWN}${page.next}` };
+    behind = undefined;
+  }
+  const room = limit - items.length;
+  const ids = await reader.watchesOf(aor, behind as SubscriptionId | undefined, room);
+  return {
+    items: [...items, ...(await known(reader, ids))],
+    next: ids.length < room ? undefined : ids.at(-1),
+  };
+}
+
+async function known(reader: Reader, ids: readonly SubscriptionId[]): Promise<Subscription[]> {
+  return (await reader.readMany(ids)).flatMap((one) => (one === undefined ? [] : [one.subscription]));
+}
+
 /** Who watches a resource, and what a watcher watches. */
 export function subscriptionRoutes(app: ApiApp, context: AdminContext): void {
   const { subscriptions, clock } = context.ports;
@@ -97,7 +145,7 @@ export function subscriptionRoutes(app: ApiApp, context: AdminContext): void {
       tags: ['subscriptions'],
       summary: 'List the subscriptions to a resource, or those of a watcher, with the last NOTIFY of each',
       description:
-        'One of `resource` and `watcher` is wanted. Those of a watcher to their own resources are listed with the resource.',
+        'One of `resource` and `watcher` is wanted. Those of a watcher to their own resource come first.',
       querystring: Type.Object(
         { ...PageQuery.properties, resource: Type.Optional(AorText), watcher: Type.Optional(AorText) },
         { additionalProperties: false },
@@ -112,21 +160,19 @@ export function subscriptionRoutes(app: ApiApp, context: AdminContext): void {
         throw new ProblemError('invalid-request', 'one of resource and watcher is wanted');
       const aor = await visibleAor(context, request, text);
       const position = fromCursor(cursor);
-      const after = position === undefined ? undefined : (octets(position) as SubscriptionId);
-      const ids =
+      const after = position === undefined ? undefined : octets(position);
+      const page =
         resource === undefined
-          ? await subscriptions.watchesOf(aor, after, limit)
-          : await subscriptions.watchers(aor, after, limit);
-      const stored = await subscriptions.readMany(ids);
+          ? await pageOfWatcher(subscriptions, aor, after, limit)
+          : await pageOfResource(subscriptions, aor, after, limit);
       const now = clock.now();
       const identity = identityOf(request);
-      const items = stored.flatMap((one) => {
-        if (one === undefined) return [];
+      const items = page.items.flatMap((one) => {
         // A tenant is shown what concerns its own domains; an entry of a list is watched under the list's name.
-        const home = aorDomain(one.subscription.resource) ?? '';
-        return resource !== undefined || sees(identity, home) ? [viewOf(one.subscription, now)] : [];
+        const home = aorDomain(one.resource) ?? '';
+        return resource !== undefined || sees(identity, home) ? [viewOf(one, now)] : [];
       });
-      return { items, ...toCursor(ids.length < limit ? undefined : ids.at(-1)) };
+      return { items, ...toCursor(page.next) };
     },
   });
 

@@ -26,6 +26,30 @@ const reportsOf = (edge: Awaited<ReturnType<typeof bobWith>>): unknown[] =>
     .filter(({ request }) => request.method === 'PUBLISH')
     .map(({ request }) => JSON.parse(request.body) as unknown);
 
+describe('RFC 3261 §16.5, §16.6: targets', () => {
+  it('C01 a phone that is listed with its instance and as it was before rings once', async () => {
+    const edge = await bobWith([
+      { flow: 't1', refreshedAt: at(1) },
+      { flow: 't1', instance: BOB_URN, regId: 1, refreshedAt: at(2) },
+      { flow: 't2', refreshedAt: at(1) },
+    ]);
+    await call(edge);
+    expect(flowsOf(edge)).toEqual(['t1', 't2']);
+  });
+
+  it('B16 C01 headers and method of a Contact are not for a Request-URI', async () => {
+    for (const [contact, uri] of [
+      ['sip:b@192.0.2.1;method=BYE;x=1?Route=%3Csip:evil%3E&Subject=x', 'sip:b@192.0.2.1;x=1'],
+      ['sip:b?c;method=d@192.0.2.1;method=BYE', 'sip:b?c;method=d@192.0.2.1'],
+      ['sip:b?c@192.0.2.1', 'sip:b?c@192.0.2.1'],
+    ]) {
+      const edge = await bobWith([{ flow: 't1', contact: contact ?? '' }]);
+      await call(edge);
+      expect(edge.front.last.request.requestUri).toBe(uri);
+    }
+  });
+});
+
 describe('RFC 3326: why a device is told to stop', () => {
   const ELSEWHERE = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n';
 

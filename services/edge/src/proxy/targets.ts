@@ -1,4 +1,5 @@
 import type { Aor, Binding } from '@rollcall/location';
+import { parseUri } from '@rollcall/sip';
 import type { FlowNames } from '../flow-names.ts';
 import { fitting } from './caller-preferences.ts';
 import type { CallerPreferences } from './caller-preferences.ts';
@@ -25,12 +26,19 @@ export interface FlowRescue {
   wake(aor: Aor, device: Device, done: (binding: Binding | undefined) => void): void;
 }
 
-/** The live devices of an AoR (RFC 5626 §7: bindings of one instance are one device). */
+/**
+ * The live devices of an AoR (RFC 5626 §7: bindings of one instance are one device). A Contact on a path that is there already is no
+ * second target (RFC 3261 §16.5): a phone that has begun to name its instance is still listed as it was before.
+ */
 export function devicesOf(bindings: readonly Binding[], now: number): Device[] {
   const live = bindings.filter((binding) => binding.expiresAt > now);
   live.sort((a, b) => b.refreshedAt - a.refreshedAt);
   const devices = new Map<string, [Binding, ...Binding[]]>();
+  const places = new Set<string>();
   for (const binding of live) {
+    const place = `${binding.contact} ${binding.path.join()}`;
+    if (places.has(place)) continue;
+    places.add(place);
     // Without a reg-id an instance has one flow, and a device may register several addresses of its own.
     const name =
       binding.instance !== undefined && binding.regId !== undefined ? binding.instance : binding.id;
@@ -112,7 +120,7 @@ export class Targets {
    * edge it registered through, names the flow. A binding that leads nowhere fails like a flow that is away.
    */
   #target(binding: Binding, otherwise: NonNullable<Target['otherwise']>): Target {
-    const { contact } = binding;
+    const contact = requestUriOf(binding.contact);
     const [first, ...rest] = binding.path;
     if (first === undefined) return this.#withoutPath(contact, otherwise);
     const token = userOf(first);
@@ -140,6 +148,16 @@ export class Targets {
       otherwise,
     };
   }
+}
+
+/** RFC 3261 §16.6 step 2, §19.1.1: a Contact may have headers and a method, a Request-URI neither. */
+function requestUriOf(contact: string): string {
+  if (!contact.includes('?') && !/;method=/i.test(contact)) return contact;
+  const uri = parseUri(contact);
+  if (!uri.ok || uri.value.kind !== 'sip') return contact;
+  const { headers } = uri.value;
+  const bare = headers === undefined ? contact : contact.slice(0, -1 - headers.length);
+  return uri.value.params.has('method') ? bare.replace(/;method=[^;@]*(?=;|$)/i, '') : bare;
 }
 
 /** The user part of `<sip:user@host…>`, as the edge writes it. */

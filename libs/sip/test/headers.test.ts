@@ -73,6 +73,11 @@ describe('From and To', () => {
     ['<sip:a@b>;tag=1', { display: undefined, uriText: 'sip:a@b', tag: '1' }],
     ['"A \\"B\\" \\\\" <sip:a@b>', { display: 'A "B" \\', tag: undefined }],
     ['A B. <sip:a@b;x=1>;y=2', { display: 'A B.', uriText: 'sip:a@b;x=1' }],
+    [
+      'J\xc3\xbcrgen (home) <sip:a@b>;tag=1',
+      { display: 'J\xc3\xbcrgen (home)', uriText: 'sip:a@b', tag: '1' },
+    ],
+    ['alice@b <sip:a@b>', { display: 'alice@b', uriText: 'sip:a@b' }],
     ['sip:a@b;tag=1', { display: undefined, uriText: 'sip:a@b', tag: '1' }],
     ['""<sip:a@b>', { display: '' }],
     ['<tel:+1>;tag=x', { uriText: 'tel:+1' }],

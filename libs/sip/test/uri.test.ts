@@ -26,6 +26,8 @@ describe('parseUri', () => {
     ['sip:a@b?subject=project%20x&priority=urgent', { headers: 'subject=project%20x&priority=urgent' }],
     ['sip:j@x.invalid;transport=ws;ob', { host: 'x.invalid', text: 'sip:j@x.invalid;transport=ws;ob' }],
     ['sip:host.with.dot.', { host: 'host.with.dot.' }],
+    ['sip:u@my_desk', { host: 'my_desk' }],
+    ['sip:u@_a.front_desk.test:5070', { host: '_a.front_desk.test', port: 5070 }],
     ['sip:u@3fa9c2b1', { host: '3fa9c2b1' }],
     ['tel:+1-201-555-0123;ext=7', { kind: 'tel', number: '+1-201-555-0123' }],
     ['isbn:2983792873', { kind: 'other', scheme: 'isbn' }],

@@ -29,6 +29,8 @@ export const WORD = 1 << 9;
 export const VALUE = 1 << 10;
 /** qdtext: what stands unescaped in a quoted-string; HTAB and SP are its LWS */
 export const QDTEXT = 1 << 11;
+/** What an unquoted display name is taken with: all but what ends a value, quotes and begins an address */
+export const DISPLAY = 1 << 12;
 /** digits, "*", "#", hex letters and visual separators of a telephone number (RFC 3966 §3) */
 export const PHONE = 1 << 13;
 
@@ -64,8 +66,10 @@ for (let code = 0x20; code < 0x100; code += 1) {
   const character = String.fromCharCode(code);
   if (character !== '"' && character !== '\\') mark(QDTEXT, character);
   if (character !== '>') mark(BRACKETED, character);
+  if (!'",:;<>\\'.includes(character)) mark(DISPLAY, character);
 }
 mark(QDTEXT, '\t');
+mark(DISPLAY, '\t');
 mark(WSP, ' \t');
 
 /** True when the octet is in one of the classes of `flags`. */
@@ -94,6 +98,7 @@ export const AT = 0x40;
 export const LBRACKET = 0x5b;
 export const BACKSLASH = 0x5c;
 export const RBRACKET = 0x5d;
+export const UNDERSCORE = 0x5f;
 export const DEL = 0x7f;
 
 /** True for SP and HTAB. */

@@ -1,13 +1,26 @@
 /** host = hostname / IPv4address / IPv6reference (RFC 3261 §25.1) */
 import { octet, octets } from './octets.ts';
-import { ALPHA, CLASSES, COLON, DIGIT, DOT, HEXDIG, HYPHEN, LBRACKET, RBRACKET, isIn } from './chars.ts';
+import {
+  ALPHA,
+  CLASSES,
+  COLON,
+  DIGIT,
+  DOT,
+  HEXDIG,
+  HYPHEN,
+  LBRACKET,
+  RBRACKET,
+  UNDERSCORE,
+  isIn,
+} from './chars.ts';
 import { readDigits } from './scan.ts';
 
 /**
  * Scans a host; returns the offset after it, or `~offset`.
  *
  * Departure: a toplabel may begin with a digit when it has a letter in it. RFC 3261 wants a letter in front, but the
- * host names of containers are hexadecimal, and sipsak writes its host name into the Via.
+ * host names of containers are hexadecimal, and sipsak writes its host name into the Via. A label may have "_": so are
+ * computers named, and services of Docker Compose.
  */
 export function scanHost(at: number, end: number): number {
   if (octet(at) === LBRACKET) return scanIpv6Reference(at, end);
@@ -20,7 +33,7 @@ export function scanHost(at: number, end: number): number {
   for (; i < end; i += 1) {
     const code = text[i] ?? 0;
     const kind = classes[code] ?? 0;
-    if ((kind & ALPHA) !== 0) letters = true;
+    if ((kind & ALPHA) !== 0 || code === UNDERSCORE) letters = true;
     else if (code === DOT) {
       if (i === label || octet(i - 1) === HYPHEN) return ~i;
       const last = i + 1 >= end || !isIn(octet(i + 1), ALPHA | DIGIT);

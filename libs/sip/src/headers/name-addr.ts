@@ -4,6 +4,7 @@ import {
   BRACKETED,
   COLON,
   COMMA,
+  DISPLAY,
   DOT,
   DQUOTE,
   LAQUOT,
@@ -156,15 +157,17 @@ const SCALE = [0, 100, 10, 1] as const;
  * name-addr = [ display-name ] LAQUOT addr-spec RAQUOT, or addr-spec alone: the offset of the LAQUOT, or of the COLON
  * that makes it an addr-spec.
  *
- * display-name = *( token LWS ) / quoted-string. Departure: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam,
- * Zoiper).
+ * display-name = *( token LWS ) / quoted-string. Departures: LWS before "<" may be missing (RFC 4475 §3.1.1.6; eyeBeam,
+ * Zoiper); a name without quotes may have letters of every script and signs that no token has, but none that could mean something else.
  */
 function scanDisplayName(at: number, end: number): number {
   const first = octet(at);
   if (first === LAQUOT && at < end) return at;
   if (first !== DQUOTE) {
     const i = span(at, end, TOKEN | WSP);
-    return i < end && (octet(i) === LAQUOT || octet(i) === COLON) ? i : ~i;
+    if (i < end && (octet(i) === LAQUOT || octet(i) === COLON)) return i;
+    const loose = span(i, end, DISPLAY);
+    return loose < end && octet(loose) === LAQUOT ? loose : ~i;
   }
   const quoteEnd = scanQuoted(at, end);
   if (quoteEnd < 0) return quoteEnd;

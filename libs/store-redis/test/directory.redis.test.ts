@@ -3,8 +3,9 @@ import type { Aor, Domain, EdgeLease, User } from '@rollcall/location';
 import { apiTokensContract } from '@rollcall/location/contract';
 import { connectStore } from '../src/index.ts';
 import type { Store } from '../src/index.ts';
+import { userKeys } from '../src/user-keys.ts';
 import { RedisClusterProcesses } from './harness/redis-cluster.ts';
-import { RedisProcess } from './harness/redis-process.ts';
+import { inspect, RedisProcess } from './harness/redis-process.ts';
 import { untilReady } from './harness/until-ready.ts';
 
 const user = (name: string, fields: Partial<User> = {}): User => ({
@@ -239,6 +240,29 @@ test('a lost link to the store is told as a change of all, and so is its return'
   await store.users.put(user('alice'));
   await until(() => told.length === 4);
   expect(told).toEqual([undefined, undefined, undefined, user('alice').aor]);
+  await store.close();
+  await redis.stop();
+});
+
+test("an alias whose claim is fresh is nobody else's; one that nobody kept is free once it has lapsed", async () => {
+  const redis = await RedisProcess.start();
+  const store = await untilReady(await connectStore({ url: redis.url }));
+  const behind = inspect(redis);
+  const [alias, erin] = [
+    'sip:al@example.test' as Aor,
+    user('erin', { aliases: ['sip:al@example.test' as Aor] }),
+  ];
+  const key = userKeys.alias(alias);
+  // A put that died after its claim and before its user.
+  await behind.set(key, user('frank').aor, 'PX', 30_000);
+  await expect(store.users.put(erin)).rejects.toMatchObject({ name: 'AliasTaken', alias });
+  expect(await store.users.find(erin.aor)).toBeUndefined();
+  await behind.pexpire(key, 1);
+  await vi.waitUntil(async () => (await behind.exists(key)) === 0);
+  await store.users.put(erin);
+  expect(await behind.pttl(key)).toBe(-1);
+  expect((await store.users.find(alias))?.aor).toBe(erin.aor);
+  behind.disconnect();
   await store.close();
   await redis.stop();
 });

@@ -12,16 +12,19 @@ import { redisCall } from './redis-wire.ts';
 const CLEAN = { lost: 0, duplicated: 0, wrongExpiry: 0, alien: 0, examples: [] };
 const PATIENCE_MS = 60_000;
 const CONTACTS_EACH = 20;
+const DEVICES = 60;
 
-/** The clocks of the two registrars are ten seconds apart throughout. */
-const skewed = (ms: number): Record<string, string> => ({
+const HOUR_MS = 3_600_000;
+
+/** The clocks of edge and registrars are hours apart throughout, and one runs half as fast again. */
+const skewed = (ms: number, rate = 1): Record<string, string> => ({
   NODE_OPTIONS: `--import ${new URL('skew.mjs', import.meta.url).href}`,
   FAULTS_CLOCK_OFFSET_MS: String(ms),
-  ROLLCALL_MIN_EXPIRES: '1',
-  ROLLCALL_MAX_CONTACTS: String(CONTACTS_EACH),
+  FAULTS_CLOCK_RATE: String(rate),
 });
+const registrarSettings = { ROLLCALL_MIN_EXPIRES: '1', ROLLCALL_MAX_CONTACTS: String(CONTACTS_EACH) };
 
-describe('one Redis, two registrars with clocks ten seconds apart', () => {
+describe('one Redis, two registrars with clocks an hour apart and an edge an hour behind both', () => {
   let system: FaultSystem;
   let pids: readonly number[];
 
@@ -29,8 +32,12 @@ describe('one Redis, two registrars with clocks ten seconds apart', () => {
     system = await FaultSystem.start({
       topology: 'single',
       durability: 'everysec',
-      devices: 60,
-      env: { 'registrar-1': skewed(5000), 'registrar-2': skewed(-5000) },
+      devices: DEVICES,
+      env: {
+        'edge-1': skewed(-HOUR_MS),
+        'registrar-1': { ...skewed(HOUR_MS, 1.5), ...registrarSettings },
+        'registrar-2': registrarSettings,
+      },
     });
     pids = system.system.services.map(({ process }) => process.pid);
   });
@@ -40,9 +47,11 @@ describe('one Redis, two registrars with clocks ten seconds apart', () => {
     Number(system.service(`registrar-${n}`).planned.env['ROLLCALL_INNER_PORT']);
   const crashed = (): boolean => system.system.services.some(({ process }) => process.exited);
 
-  it('F05 expiries are what was promised, whichever registrar promised them', async () => {
+  it('F05 K14 expiries are what was promised, whichever registrar promised them; no nonce is refused for its age', async () => {
     await system.devices.acknowledge(300);
     expect(await system.check()).toEqual(CLEAN);
+    // The first challenge of each device, and no other.
+    expect(system.devices.count(401)).toBeLessThanOrEqual(DEVICES);
     const { events, stop } = await watch(system);
     const promised = new Map<string, number>();
     await Promise.all(

@@ -10,6 +10,8 @@ const SEED = Number(env['CHAOS_SEED'] ?? 20_261);
 const WANTED = (env['CHAOS_TOPOLOGIES'] ?? 'single,sentinel').split(',') as TopologyKind[];
 const DEVICES = Number(env['CHAOS_DEVICES'] ?? 400);
 const WATCHERS = Number(env['CHAOS_WATCHERS'] ?? 30);
+/** `K09,K12`: only the faults of these rows of the fault board. */
+const ROWS = (env['CHAOS_FAULTS'] ?? '').split(',').filter((row) => row !== '');
 /** Every service restarted in turn at the end: in long runs, test/upgrade does it in each. */
 const ROLLING = env['CHAOS_ROLLING'] === '1';
 /** Start, faults that last longer than the time that is left, healing and settling. */
@@ -22,7 +24,7 @@ test.each(TOPOLOGIES.filter((kind) => WANTED.includes(kind)))(
     const say = (line: string): void => void stderr.write(`${line}\n`);
     const report = await runChaos({
       ...{ topology, seed: SEED, seconds: SECONDS },
-      ...{ devices: DEVICES, watchers: WATCHERS, rolling: ROLLING, say },
+      ...{ devices: DEVICES, watchers: WATCHERS, rows: ROWS, rolling: ROLLING, say },
     });
     stdout.write(`${printReport(report)}\n`);
     const { lost, duplicated, wrongExpiry, alien, examples, watch, statuses, withoutRetryAfter } = report;

@@ -13,6 +13,8 @@ export interface Targets {
 
 /** One way to break something, and what it takes to have it whole again. */
 export interface Fault {
+  /** Of the fault board in docs/chaos.md. */
+  readonly row: string;
   readonly name: string;
   run(targets: Targets): Promise<void>;
 }
@@ -23,6 +25,7 @@ const WITHHELD_MS = 3000;
 const SLOW_MS = 5000;
 
 const kill = (service: string): Fault => ({
+  row: 'K01',
   name: `kill -9 ${service}`,
   async run({ system }) {
     await system.kill(service);
@@ -32,6 +35,7 @@ const kill = (service: string): Fault => ({
 });
 
 const killAll = (kind: string): Fault => ({
+  row: 'K02',
   name: `kill -9 every ${kind} at once`,
   async run({ system }) {
     const names = system.system.services.map(({ planned }) => planned.name);
@@ -42,6 +46,7 @@ const killAll = (kind: string): Fault => ({
 });
 
 const restart = (service: string): Fault => ({
+  row: 'K26',
   name: `restart ${service}`,
   async run({ system }) {
     await system.service(service).process.stop();
@@ -50,6 +55,7 @@ const restart = (service: string): Fault => ({
 });
 
 const stopFor = (service: string): Fault => ({
+  row: 'K12',
   name: `SIGSTOP ${service} for ${STOPPED_MS / 1000} s`,
   async run({ system }) {
     const { process } = system.service(service);
@@ -60,6 +66,7 @@ const stopFor = (service: string): Fault => ({
 });
 
 const killRedis: Fault = {
+  row: 'K05',
   name: 'kill -9 the Redis primary',
   async run({ topology }) {
     await topology.killPrimary();
@@ -68,6 +75,7 @@ const killRedis: Fault = {
 };
 
 const stopRedis: Fault = {
+  row: 'K08',
   name: `SIGSTOP Redis for ${STOPPED_MS / 1000} s`,
   async run({ topology }) {
     topology.pause();
@@ -78,6 +86,7 @@ const stopRedis: Fault = {
 };
 
 const cutRedis: Fault = {
+  row: 'K12',
   name: 'reset every connection to Redis',
   run({ proxy }) {
     proxy?.cut();
@@ -86,6 +95,7 @@ const cutRedis: Fault = {
 };
 
 const withholdRedis: Fault = {
+  row: 'K12',
   name: `hold back all packets to and from Redis for ${WITHHELD_MS / 1000} s`,
   async run({ proxy }) {
     proxy?.withhold();
@@ -96,6 +106,7 @@ const withholdRedis: Fault = {
 
 /** Within what a call to Redis may take (each way a half), and beyond it: what is late then is refused. */
 const slowRedis = (lateMs: number): Fault => ({
+  row: 'K09',
   name: `Redis ${lateMs} ms late for ${SLOW_MS / 1000} s`,
   async run({ proxy }) {
     proxy?.delay(lateMs / 2);
@@ -104,10 +115,13 @@ const slowRedis = (lateMs: number): Fault => ({
   },
 });
 
-/** What may happen in a run, each as often as it stands here; the order is the seed's. */
-export function faultsOf(services: readonly string[], withProxy: boolean): Fault[] {
+/**
+ * What may happen in a run, each as often as it stands here; the order is the seed's. Rows of the fault board leave only their own.
+ * Throws when there is none of these.
+ */
+export function faultsOf(services: readonly string[], withProxy: boolean, rows: readonly string[]): Fault[] {
   const inner = services.filter((name) => !name.startsWith('admin'));
-  return [
+  const all = [
     ...services.map(kill),
     ...['edge', 'registrar', 'presence'].map(killAll),
     ...inner.map(restart),
@@ -115,11 +129,14 @@ export function faultsOf(services: readonly string[], withProxy: boolean): Fault
     ...[killRedis, stopRedis],
     ...(withProxy ? [cutRedis, cutRedis, withholdRedis, ...[50, 200, 1000].map(slowRedis)] : []),
   ];
+  const wanted = rows.length === 0 ? all : all.filter(({ row }) => rows.includes(row));
+  if (wanted.length === 0) throw new RangeError(`no fault of ${rows.join(', ')} on this Redis`);
+  return wanted;
 }
 
-/** First the one that no run may leave out; then faults in an order that the seed gives, each before any comes again. */
+/** First the one that no run of all faults may leave out; then faults in an order that the seed gives, each before any comes again. */
 export function* schedule(faults: readonly Fault[], random: SeededRandom): Generator<Fault> {
-  yield killRedis;
+  if (faults.includes(killRedis)) yield killRedis;
   for (;;) {
     const left = [...faults];
     while (left.length > 0) {

@@ -6,6 +6,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '900' },
     seed: { type: 'string', default: '20261' },
+    faults: { type: 'string', default: '' },
     topologies: { type: 'string', default: 'single,sentinel,cluster' },
     devices: { type: 'string', default: '400' },
     watchers: { type: 'string', default: '400' },
@@ -14,7 +15,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   process.stdout.write(
-    'npm run chaos -- [--seconds 900] [--seed N] [--topologies single,sentinel,cluster] [--devices 400] [--watchers 400]\n',
+    'npm run chaos -- [--seconds 900] [--seed N] [--faults K09,K12] [--topologies single,sentinel,cluster] [--devices 400] [--watchers 400]\n',
   );
 } else {
   const child = spawn(
@@ -29,7 +30,9 @@ if (values.help) {
         CHAOS_TOPOLOGIES: values.topologies,
         CHAOS_DEVICES: values.devices,
         CHAOS_WATCHERS: values.watchers,
-        CHAOS_ROLLING: '1',
+        CHAOS_FAULTS: values.faults,
+        // Rows by name are run alone.
+        CHAOS_ROLLING: values.faults === '' ? '1' : '0',
       },
     },
   );

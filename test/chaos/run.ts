@@ -20,6 +20,8 @@ export interface ChaosOptions {
   readonly seconds: number;
   readonly devices: number;
   readonly watchers: number;
+  /** Rows of the fault board, to run their faults alone; none for all. */
+  readonly rows: readonly string[];
   /** Whether every service is restarted in turn after the faults. */
   readonly rolling: boolean;
   /** Called with one line for each thing that happens. */
@@ -128,13 +130,14 @@ async function breakThings(
   const random = new SeededRandom(options.seed);
   const end = Date.now() + options.seconds * 1000;
   const done: string[] = [];
-  for (const fault of schedule(faultsOf(names, targets.proxy !== undefined), random)) {
+  for (const fault of schedule(faultsOf(names, targets.proxy !== undefined, options.rows), random)) {
     await sleep(BETWEEN_FAULTS_MS);
     if (Date.now() >= end) break;
     options.say(`${options.topology} seed ${options.seed}: ${fault.name}`);
     availability.enter(fault.name);
     await fault.run(targets);
     done.push(fault.name);
+    if (options.rows.length > 0) availability.enter('nothing');
   }
   return done;
 }

@@ -151,6 +151,10 @@ export class OfflineMessages implements UpstreamObserver {
   }
 }
 
+/** RFC 3994: that somebody is typing just now is worth nothing later. */
+const isPassing = (request: SipRequest): boolean =>
+  /^application\/im-iscomposing\+xml\b/i.test(request.header('content-type') ?? '');
+
 /** A MESSAGE that waits instead of being refused when nobody is there. */
 class KeepingUpstream implements Upstream {
   readonly request: SipRequest;
@@ -170,7 +174,7 @@ class KeepingUpstream implements Upstream {
   }
 
   refuse(name: RefusalName): void {
-    if (name !== 'nobodyRegistered') {
+    if (name !== 'nobodyRegistered' || isPassing(this.request)) {
       this.inner.refuse(name);
       return;
     }

@@ -1,6 +1,6 @@
 import { BoundedMap } from '@rollcall/kernel';
 import type { TimerHandle, Timers } from '@rollcall/kernel';
-import type { Aor, BindingId, LocationReader, StoreClock } from '@rollcall/location';
+import type { Aor, Binding, LocationReader, StoreClock } from '@rollcall/location';
 import type { ClientTransactionUser, Flow, SipFront } from '@rollcall/sip-transaction';
 import { newBranch, outerVia } from './hop.ts';
 import type { FlowFinding, FlowReports } from './flow-reports.ts';
@@ -131,7 +131,7 @@ export class Qualifier {
         const now = this.deps.storeClock.now();
         const own = bindings.filter((binding) => binding.expiresAt > now && binding.path[0] === watched.path);
         if (own.length === 0) this.#watched.delete(key);
-        for (const { id, contact } of own) this.#ping(watched, id, contact);
+        for (const binding of own) this.#ping(watched, binding);
       },
       () => {
         this.#inFlight -= 1;
@@ -139,7 +139,8 @@ export class Qualifier {
     );
   }
 
-  #ping(watched: Watched, id: BindingId, contact: string): void {
+  #ping(watched: Watched, binding: Binding): void {
+    const { contact } = binding;
     const { flow } = watched;
     const { front, host, now } = this.deps;
     const branch = newBranch();
@@ -155,7 +156,7 @@ export class Qualifier {
       if (over) return;
       over = true;
       this.#inFlight -= 1;
-      this.#learn(watched, id, finding);
+      this.#learn(watched, binding, finding);
     };
     const user: ClientTransactionUser = {
       // Whatever it answers, it is there.
@@ -169,7 +170,8 @@ export class Qualifier {
     front.request(flow, 'OPTIONS', branch, message, user);
   }
 
-  #learn(watched: Watched, id: BindingId, finding: FlowFinding): void {
+  /** A binding that is new or has moved says nothing yet, whatever was found before. */
+  #learn(watched: Watched, { id, reachability }: Binding, finding: FlowFinding): void {
     if (finding.state === 'reachable') {
       this.counters.answered += 1;
       this.onRoundTrip(finding.rttMs / MS_PER_SECOND);
@@ -177,7 +179,8 @@ export class Qualifier {
     const key = `${watched.aor} ${id}`;
     const before = this.#found.peek(key);
     this.#found.set(key, finding);
-    if (before === undefined || isNews(before, finding))
+    const told = reachability?.reachable === (finding.state === 'reachable');
+    if (!told || before === undefined || isNews(before, finding))
       this.deps.reports.report(watched.aor, { id, path: [watched.path] }, finding);
   }
 }

@@ -204,6 +204,8 @@ describe('C09 messages for users who are away', () => {
     const [kept] = await edge.messages.take(BOB as Aor, 1, 0);
     expect(kept?.expiresAt).toBe(epochMs(edge.hand.now() + 60_000));
     expect(statuses(await call(edge, { method: 'MESSAGE', uri: 'sip:nobody@example.test' }))).toEqual([404]);
+    const typing = 'Content-Type: application/im-iscomposing+xml\r\n';
+    expect(statuses(await call(edge, { method: 'MESSAGE', headers: typing }))).toEqual([480]);
     const off = await bobWith([]);
     expect(statuses(await call(off, { method: 'MESSAGE' }))).toEqual([480]);
   });
@@ -239,6 +241,16 @@ describe('E16 qualify', () => {
     expect(states(edge)).toMatchObject([{ state: 'reachable' }, { state: 'unreachable' }]);
     expect(edge.core.qualifier?.reachable()).toEqual({ reachable: 0, unreachable: 1 });
     expect(edge.core.qualifier?.counters).toEqual({ sent: 2, answered: 1, lost: 1 });
+    // What the record says is no news; of a binding that was made anew it says nothing.
+    const unreachable = { reachability: { reachable: false, at: edge.hand.now() } };
+    edge.store.bindings.set(BOB, [deviceBinding(edge, { flow, ...unreachable })]);
+    await minute(edge);
+    edge.front.last.fail('timeout');
+    expect(states(edge)).toHaveLength(2);
+    edge.store.bindings.set(BOB, [deviceBinding(edge, { flow })]);
+    await minute(edge);
+    edge.front.last.fail('timeout');
+    expect(states(edge).at(2)).toMatchObject({ state: 'unreachable' });
     // The user has gone.
     edge.store.bindings.set(BOB, []);
     await minute(edge);

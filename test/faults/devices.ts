@@ -11,8 +11,7 @@ const T2_MS = 4000;
 const GIVE_UP_MS = 12_000;
 /** Devices of the test do not obey Retry-After: it is the load that a server sees when it comes back. */
 const AFTER_REFUSAL_MS = 150;
-const SECONDS = 600;
-const SPREAD = 1200;
+const EXPIRES = { from: 600, spread: 1200 };
 
 export interface DevicesOptions {
   readonly accounts: readonly Account[];
@@ -21,6 +20,8 @@ export interface DevicesOptions {
   readonly ledger: Ledger;
   /** Rest of each device between two requests. */
   readonly thinkMs: number;
+  /** Seconds that are asked for: at least, and how many more at most. */
+  readonly expires?: { readonly from: number; readonly spread: number };
 }
 
 /** Phones that register, refresh and unregister two Contacts each for as long as they run, over one UDP socket. */
@@ -110,7 +111,8 @@ export class Devices {
     const { aor } = device;
     const second = Math.random() < 0.4;
     const contact = device.contact(second ? 'b' : 'a', this.port);
-    const expires = second && Math.random() < 0.5 ? 0 : SECONDS + Math.floor(Math.random() * SPREAD);
+    const { from, spread } = this.options.expires ?? EXPIRES;
+    const expires = second && Math.random() < 0.5 ? 0 : from + Math.floor(Math.random() * spread);
     const attempt: Attempt = { cseq: ++device.cseq, expires, sentAt: Date.now() };
     ledger.attempt(aor, contact, attempt);
     const response = await this.#transact(device, device.print(attempt, contact, this.port));

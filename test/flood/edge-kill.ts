@@ -10,6 +10,8 @@ export interface EdgeKillOptions {
   readonly away: number;
   /** base-time of RFC 5626 §4.5, ms. */
   readonly baseMs: number;
+  /** Share of the devices that knows nothing of it and tries again every two seconds. */
+  readonly naive?: number;
 }
 
 export interface EdgeKillReport {
@@ -24,6 +26,8 @@ export interface EdgeKillReport {
   readonly slowestAfterwardsMs: number;
   /** Seconds since the kill until half, 99 % and all were registered again. */
   readonly backS: { readonly half: number; readonly most: number; readonly all: number };
+  /** REGISTERs that each of them sent until it was back: on average, and the most of any. */
+  readonly sentEach: { readonly mean: number; readonly most: number };
   /** Connections and REGISTERs that failed on the way. */
   readonly failures: number;
   /** Devices that a request through the other edge reached when all were back. */
@@ -39,6 +43,7 @@ const LEASE_MS = 15_000;
 const SLACK_MS = 20_000;
 const PATIENCE_MS = 240_000;
 const SETTLED_MS = 3_000;
+const NAIVE_MS = 2_000;
 const MIB = 1_048_576;
 const KILLED = 'edge-1';
 const OTHER = 'edge-2';
@@ -58,7 +63,12 @@ async function ask(phone: Phone, user: string): Promise<{ status: number; tookMs
 }
 
 /** Kills an edge with many flows, and watches until nobody offers it any more and all devices are back at the other. */
-export async function edgeKilled({ devices, away, baseMs }: EdgeKillOptions): Promise<EdgeKillReport> {
+export async function edgeKilled({
+  devices,
+  away,
+  baseMs,
+  naive = 0,
+}: EdgeKillOptions): Promise<EdgeKillReport> {
   const accounts = [...numberedAccounts(devices + away)];
   const system = await TestSystem.start({
     accounts: [ALICE, ...accounts],
@@ -71,6 +81,7 @@ export async function edgeKilled({ devices, away, baseMs }: EdgeKillOptions): Pr
     (account, index) =>
       new StreamDevice({
         ...{ account, domain: system.domain, baseMs, comesBack: index < devices },
+        ...(index < devices * naive ? { retryMs: NAIVE_MS } : {}),
         servers: [system.sip('tcp', 1), system.sip('tcp', 2)],
         onRegistered: () => {
           if (performance.now() > killedAt) backAt.push(performance.now() - killedAt);
@@ -92,6 +103,7 @@ export async function edgeKilled({ devices, away, baseMs }: EdgeKillOptions): Pr
     await ask(caller, gone[0]?.user ?? '');
     const store = await system.store();
 
+    const sentBefore = all.map(({ sent }) => sent);
     killedAt = performance.now();
     await system.kill(KILLED);
     const probes: Probe[] = [];
@@ -112,6 +124,7 @@ export async function edgeKilled({ devices, away, baseMs }: EdgeKillOptions): Pr
     await eventually('all are back', () => backAt.length >= devices, PATIENCE_MS);
     const times = [...backAt].sort((a, b) => a - b);
     const at = (share: number): number => seconds(times[Math.ceil(devices * share) - 1] ?? Number.NaN);
+    const sent = all.slice(0, devices).map((device, n) => device.sent - (sentBefore[n] ?? 0));
     const [during, after] = [probes.filter(({ at: when }) => when <= lastTried), probes.filter(({ at: when }) => when > lastTried)]; // prettier-ignore
     return {
       devices,
@@ -122,6 +135,7 @@ export async function edgeKilled({ devices, away, baseMs }: EdgeKillOptions): Pr
       slowestMeanwhileMs: slowest(during),
       slowestAfterwardsMs: slowest(after),
       backS: { half: at(0.5), most: at(0.99), all: at(1) },
+      sentEach: { mean: sent.reduce((sum, n) => sum + n, 0) / devices, most: Math.max(...sent) },
       failures: all.reduce((sum, { failures }) => sum + failures, 0),
       reached: await reach(system, accounts.slice(0, devices).map(({ user }) => user)), // prettier-ignore
       memory: { before, after: await resident() },

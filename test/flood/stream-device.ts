@@ -15,6 +15,12 @@ export interface StreamDeviceOptions {
   readonly servers: readonly Server[];
   /** The base-time of RFC 5626 §4.5, ms. */
   readonly baseMs: number;
+  /** Waits for this instead, each time, ms: a device that knows nothing of RFC 5626. */
+  readonly retryMs?: number;
+  /** Between two keep-alives of RFC 5626 §4.4.1, ms; none are sent otherwise. */
+  readonly keepAliveMs?: number;
+  /** Where it connects from. */
+  readonly localAddress?: string;
   /** A device that was cut off and stays away. */
   readonly comesBack: boolean;
   /** Called with each 200 to a REGISTER. */
@@ -31,6 +37,8 @@ export class StreamDevice {
   registered = false;
   /** REGISTERs and connections that failed. */
   failures = 0;
+  /** REGISTERs that it has sent. */
+  sent = 0;
   readonly #options: StreamDeviceOptions;
   readonly #callId = token();
   readonly #tag = token();
@@ -40,6 +48,7 @@ export class StreamDevice {
   #at = 0;
   #failedInARow = 0;
   #timer: NodeJS.Timeout | undefined;
+  #pings: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: StreamDeviceOptions) {
@@ -51,11 +60,16 @@ export class StreamDevice {
   open(): void {
     const server = this.#options.servers[this.#at % this.#options.servers.length];
     if (server === undefined) throw new RangeError('no server');
-    const socket = connect({ host: server.host, port: server.port, noDelay: true });
+    const { localAddress } = this.#options;
+    const from = localAddress === undefined ? {} : { localAddress };
+    const socket = connect({ host: server.host, port: server.port, noDelay: true, ...from });
     this.#socket = socket;
     const framer = new StreamFramer(LIMITS);
     socket.on('connect', () => {
       this.#register('');
+      const { keepAliveMs } = this.#options;
+      clearInterval(this.#pings);
+      if (keepAliveMs !== undefined) this.#pings = setInterval(() => socket.write('\r\n\r\n'), keepAliveMs);
     });
     socket.on('data', (data) => {
       for (const event of framer.push(data.toString('latin1')))
@@ -70,11 +84,12 @@ export class StreamDevice {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#pings);
     this.#socket?.destroy();
   }
 
   #lost(): void {
-    const { baseMs, comesBack, servers } = this.#options;
+    const { baseMs, retryMs, comesBack, servers } = this.#options;
     if (!this.registered) {
       this.failures += 1;
       this.#failedInARow += 1;
@@ -88,7 +103,7 @@ export class StreamDevice {
       () => {
         this.open();
       },
-      most * (0.5 + Math.random() / 2),
+      retryMs ?? most * (0.5 + Math.random() / 2),
     );
   }
 
@@ -98,6 +113,7 @@ export class StreamDevice {
     const own = `${localAddress}:${String(localPort)}`;
     const aor = `sip:${account.user}@${domain}`;
     this.#cseq += 1;
+    this.sent += 1;
     this.#socket?.write(
       `REGISTER sip:${domain} SIP/2.0\r\nVia: SIP/2.0/TCP ${own};branch=z9hG4bK${token()};rport\r\nMax-Forwards: 70\r\n` +
         `From: <${aor}>;tag=${this.#tag}\r\nTo: <${aor}>\r\nCall-ID: ${this.#callId}\r\nCSeq: ${String(this.#cseq)} REGISTER\r\n` +

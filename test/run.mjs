@@ -18,7 +18,7 @@ const env = {
 const say = (line) => process.stdout.write(`${line}\n`);
 const started = Date.now();
 
-/** What the tests call besides Node: program, Debian package. */
+/** What the tests call besides Node: program or file, Debian package. */
 const TOOLS = [
   { names: ['redis-server', 'valkey-server'], debian: 'redis-server' },
   { names: ['sipp'], debian: 'sip-tester' },
@@ -27,10 +27,15 @@ const TOOLS = [
   { names: ['linphonec'], debian: 'linphone-cli' },
   { names: ['chromium', 'chromium-browser', 'google-chrome'], debian: 'chromium' },
   { names: ['tshark'], debian: 'tshark' },
+  // For the load generator of the bench.
+  { names: ['cc'], debian: 'gcc' },
+  { names: ['/usr/include/stdio.h'], debian: 'libc6-dev' },
+  { names: ['/usr/include/openssl/ssl.h'], debian: 'libssl-dev' },
 ];
 const onPath = (name) =>
   (env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)));
-const missing = () => TOOLS.filter((tool) => !tool.names.some(onPath));
+const isThere = (name) => (name.startsWith('/') ? existsSync(name) : onPath(name));
+const missing = () => TOOLS.filter((tool) => !tool.names.some(isThere));
 
 function installTools() {
   const wanted = missing().map((tool) => tool.debian);

@@ -4,9 +4,14 @@ export interface Acceptance {
   readonly text: string;
   /** Implemented: a test must name it. */
   readonly due: boolean;
+  /** What the tests cannot say: where a figure is behind. */
+  readonly remark?: string;
 }
 
-const due = (id: string, text: string): Acceptance => ({ id, text, due: true });
+const due = (id: string, text: string, remark?: string): Acceptance => ({
+  ...{ id, text, due: true },
+  ...(remark === undefined ? {} : { remark }),
+});
 const later = (id: string, text: string): Acceptance => ({ id, text, due: false });
 
 /** Every id that a test may name. */
@@ -150,9 +155,21 @@ export const ACCEPTANCE: readonly Acceptance[] = [
   due('F08', 'Control characters never leak'),
   due('F09', 'Guessing is slowed down'),
   later('F10', 'The fault board passes'),
-  later('P01', "A complete registration costs less than the peer's"),
-  later('P02', "A refresh costs less than the peer's"),
-  later('P03', "A subscription cycle costs less than the peer's"),
+  due(
+    'P01',
+    "A complete registration costs less than the peer's",
+    '**Missed**: [as much CPU as Kamailio, at 0.91 of its rate](performance.md#registrations-beside-kamailio). Tests only run the bench.',
+  ),
+  due(
+    'P02',
+    "A refresh costs less than the peer's",
+    'Met by a warm process, [missed in its first seconds](performance.md#registrations-beside-kamailio). Tests only run the bench.',
+  ),
+  due(
+    'P03',
+    "A subscription cycle costs less than the peer's",
+    "**Missed**: [five times Kamailio's CPU](performance.md#presence-beside-kamailio). Tests only run the bench.",
+  ),
   due('P04', 'Bytes per binding, subscription and flow are stated'),
   due('P05', 'A million bindings are as quick as a thousand'),
 ];

@@ -36,10 +36,11 @@ export function conformancePage(): Page {
     ['P', 'Cost'],
   ];
   const rows = (letter: string) =>
-    ACCEPTANCE.filter((one) => one.id.startsWith(letter)).map(({ id, text, due }) => {
+    ACCEPTANCE.filter((one) => one.id.startsWith(letter)).map(({ id, text, due, remark = '' }) => {
       const files = [...(named.get(id) ?? [])];
       const where = files.map(([file, count]) => `[${file}](../${file}) (${count})`).join(', ');
-      return [id, text, where === '' ? (due ? '**missing**' : 'not yet') : where];
+      const tests = where === '' ? (due ? '**missing**' : 'not yet') : where;
+      return [id, text, remark === '' ? tests : `${remark} ${tests}`];
     });
   return page(
     'docs/conformance.md',

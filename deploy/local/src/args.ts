@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { err, ok, type Result } from '@rollcall/kernel';
 import type { Replicas } from './plan.ts';
@@ -62,11 +63,23 @@ export function readArgs(argv: readonly string[], node: string): Result<StartArg
     return err(`--users: "${values.users}" is not an integer between 0 and ${MAX_USERS}`);
   const replicas = readReplicas(values.replicas);
   if (!replicas.ok) return replicas;
-  const { json, demo, help, host } = values;
+  const host = readHost(values.host);
+  if (!host.ok) return host;
+  const { json, demo, help } = values;
   return ok({
-    ...{ json, demo, help, host, portBase, users, replicas: replicas.value, node: values.node },
+    ...{ json, demo, help, host: host.value, portBase, users, replicas: replicas.value, node: values.node },
     ...(values.redis === undefined ? {} : { redis: values.redis }),
   });
+}
+
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** Certificates and Contacts name the address, so that it must be one that phones reach. */
+function readHost(text: string): Result<string, string> {
+  if (text === 'localhost') return ok('127.0.0.1');
+  if (ANY_ADDRESS.has(text))
+    return err(`--host: "${text}" is no address that phones can be told; name one, such as 192.168.1.10`);
+  return isIP(text) === 0 ? err(`--host: "${text}" is not an IP address, such as 192.168.1.10`) : ok(text);
 }
 
 function readReplicas(text: string): Result<Replicas, string> {

@@ -110,6 +110,12 @@ async function refuseBusyPorts(plan: Plan, redisPort: number | undefined): Promi
     redisPort === undefined ? [] : [{ transport: 'tcp' as const, host: '127.0.0.1', port: redisPort }];
   const busy = await firstBusy([...wanted, ...redis]);
   if (busy === undefined) return;
+  if (busy.code === 'EADDRNOTAVAIL')
+    throw new StartProblem(`--host: ${busy.host} is not an address of this machine`);
+  if (busy.code === 'EACCES')
+    throw new StartProblem(
+      `port ${busy.port}/${busy.transport} is not for this user; choose --port-base above 1023`,
+    );
   throw new StartProblem(
     `port ${busy.port}/${busy.transport} on ${busy.host} is busy; stop what uses it or choose another block with --port-base`,
   );
@@ -126,7 +132,9 @@ const REDIS_PORT = 6379;
 function parseRedisUrl(url: string): { hostname: string; port: number } {
   if (!URL.canParse(url))
     throw new StartProblem(`"${url}" is not a Redis URL such as redis://127.0.0.1:6379`);
-  const { hostname, port } = new URL(url);
+  const { hostname, port, protocol } = new URL(url);
+  if (!/^rediss?:$/.test(protocol))
+    throw new StartProblem(`"${url}" is not a Redis URL such as redis://127.0.0.1:6379`);
   return { hostname, port: port === '' ? REDIS_PORT : Number(port) };
 }
 

@@ -32,12 +32,19 @@ describe('flags of npm start', () => {
     });
   });
 
+  it('O01 localhost is its address, which certificates and Contacts name', () => {
+    const named = read('--host', 'localhost');
+    expect(named.ok && named.value.host).toBe('127.0.0.1');
+  });
+
   it.each([
     [['--port-base', 'x'], '--port-base: "x"'],
     [['--port-base', '65500'], '--port-base: "65500"'],
     [['--users', '-1'], '--users'],
     [['--replicas', 'edge=0'], '--replicas: "edge=0"'],
     [['--replicas', 'admin=2'], '--replicas: "admin"'],
+    [['--host', 'phones.lan'], '--host: "phones.lan"'],
+    [['--host', '0.0.0.0'], '--host: "0.0.0.0"'],
     [['--nonsense'], '--nonsense'],
   ])('%j is one line that names the flag', (argv, wanted) => {
     const answer = read(...argv);

@@ -232,14 +232,16 @@ describe('presence', () => {
 });
 
 describe('dialog', () => {
-  it('S17 a lamp follows a call over two edges: early, confirmed, over; versions from 0, never early after the end', async () => {
+  it('S17 a lamp follows a call over two edges: trying, early, confirmed, over; versions from 0, never early after the end', async () => {
     const account = freshAccount();
-    const callee = new Callee(await system.phone(account, { edge: 2 }));
+    const callee = Object.assign(new Callee(await system.phone(account, { edge: 2 })), { ring: 0 });
     await ok(callee.phone.register(600));
     const lamp = await watch(await system.phone(freshAccount()), 'dialog', callee.phone.aor);
     const call = new OutgoingCall(await system.phone(freshAccount()), callee.phone.aor);
     const final = call.start();
     const incoming = await callee.call();
+    await eventually('the lamp knows', () => stateOf(lamp.notifies.at(-1) as SipRequest) === 'trying');
+    callee.answer(incoming, 180);
     await eventually('the lamp blinks', () => stateOf(lamp.notifies.at(-1) as SipRequest) === 'early');
     callee.answer(incoming, 200);
     const answer = await ok(final);

@@ -21,6 +21,8 @@ export interface FloodReport {
     readonly before: number;
     readonly rounds: readonly {
       readonly during: readonly number[];
+      /** MiB of heap in use at the same moments, with what the collector has not yet taken away. */
+      readonly heap: readonly number[];
       readonly idle: number;
       /** Where it was when there were most transactions. */
       readonly peak: Peak;
@@ -115,6 +117,7 @@ export async function flooded({ rate, seconds, users, edges, rounds }: FloodedOp
         before: before[edge] ?? 0,
         rounds: samples.map((during, round) => ({
           during: during.map((sample) => sample[edge]?.resident ?? 0),
+          heap: during.map((sample) => sample[edge]?.heapUsed ?? 0),
           idle: idle[round]?.[edge] ?? 0,
           peak: during
             .map((sample) => sample[edge] ?? NOTHING)

@@ -15,26 +15,35 @@ import type { WheelTimer, WheelUser } from './timer-wheel.ts';
 export interface ClientOwner {
   onClientTerminated(transaction: ClientTransaction): void;
   /** Sends the CANCEL of an INVITE in a transaction of its own. */
-  startCancel(invite: ClientTransaction, message: string): void;
+  startCancel(flow: Flow, branch: string, message: string): void;
 }
 
-/** What both client machines have in common: the request on a flow, timers, and the effects of the tables. */
+const NOBODY: ClientTransactionUser = { onResponse: () => undefined, onFailure: () => undefined };
+
+/**
+ * What both client machines have in common: the request on a flow, timers, and the effects of the tables. Most of its life, up to
+ * 32 s, it has its final answer and waits for the answer to come again: what only the time before needs is let go then.
+ */
 export abstract class ClientTransaction implements ClientTransactionPort, WheelUser, FlowDependant {
-  protected last: SipResponse | undefined;
-  readonly #timers = new Map<string, WheelTimer>();
+  /** The request; empty once it has its final answer. */
+  protected message: string;
+  #user: ClientTransactionUser;
+  /** Few at a time, so never pushed: an array that is pushed to takes room for 17. */
+  #timers: WheelTimer[] = [];
   #interval = 0;
   #told = false;
   readonly #times: TransactionTimers;
 
   constructor(
     readonly key: string,
-    readonly branch: string,
     readonly flow: Flow,
-    readonly message: string,
-    private readonly user: ClientTransactionUser,
+    message: string,
+    user: ClientTransactionUser,
     protected readonly owner: ClientOwner,
     protected readonly context: RunnerContext,
   ) {
+    this.message = message;
+    this.#user = user;
     this.#times = timersFor(flow.transport);
     if (flow instanceof StreamFlow) flow.dependants.add(this);
   }
@@ -74,7 +83,7 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
         // RFC 3261 §16.7 step 4: a 100 is not for the user.
         if (response !== undefined && response.status !== 100) {
           callUser(this.context, () => {
-            this.user.onResponse(response);
+            this.#user.onResponse(response);
           });
         }
         break;
@@ -105,7 +114,7 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
     this.#told = true;
     if (reason === 'timeout') this.context.counters.clientTimeouts += 1;
     callUser(this.context, () => {
-      this.user.onFailure(reason);
+      this.#user.onFailure(reason);
     });
   }
 
@@ -123,16 +132,28 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
       this.fire(name);
       return;
     }
-    this.#timers.set(name, this.context.wheel.start(ms, this.context.clock.now(), this, name));
+    const timer = this.context.wheel.start(ms, this.context.clock.now(), this, name);
+    this.#timers = this.#timers.concat(timer);
   }
 
   protected forgetTimer(name: string): void {
-    this.#timers.delete(name);
+    this.#timers = this.#timers.filter(({ what }) => what !== name);
+  }
+
+  /** A final has come: no timer of before has anything to do in the states that follow. */
+  protected stopTimers(): void {
+    for (const timer of this.#timers) this.context.wheel.stop(timer);
+    this.#timers = [];
+  }
+
+  /** The final has been passed on: no request is sent any more, and `heard` says whether the user hears of more (RFC 6026 §8.4). */
+  protected settle(heard: boolean): void {
+    this.message = '';
+    if (!heard) this.#user = NOBODY;
   }
 
   protected terminate(): void {
-    for (const timer of this.#timers.values()) this.context.wheel.stop(timer);
-    this.#timers.clear();
+    this.stopTimers();
     if (this.flow instanceof StreamFlow) this.flow.dependants.delete(this);
     this.owner.onClientTerminated(this);
   }

@@ -49,7 +49,7 @@ export class ClientTransactions implements ClientOwner {
     const { limits, counters } = this.#context;
     const key = clientKey(branch, method);
     const Machine = method === 'INVITE' ? InviteClientTransaction : NonInviteClientTransaction;
-    const client = new Machine(key, branch, flow, message, user, this, this.#context);
+    const client = new Machine(key, flow, message, user, this, this.#context);
     if (this.#clients.size >= limits.maxClientTransactions) {
       counters.clientTransactionsRefused += 1;
       client.end();
@@ -65,8 +65,8 @@ export class ClientTransactions implements ClientOwner {
     return client;
   }
 
-  startCancel(invite: ClientTransaction, message: string): void {
-    this.start(invite.flow, 'CANCEL', invite.branch, message, ignoreOutcome);
+  startCancel(flow: Flow, branch: string, message: string): void {
+    this.start(flow, 'CANCEL', branch, message, ignoreOutcome);
   }
 
   onClientTerminated(transaction: ClientTransaction): void {

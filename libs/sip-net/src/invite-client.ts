@@ -18,6 +18,8 @@ export class InviteClientTransaction extends ClientTransaction {
   state: InviteClientState = 'Calling';
   #cancel: 'no' | 'wanted' | 'sent' = 'no';
   #cancelHeaders = '';
+  /** Completed: sent once more for each final that comes again. */
+  #ack = '';
 
   get terminated(): boolean {
     return this.state === 'Terminated';
@@ -36,7 +38,6 @@ export class InviteClientTransaction extends ClientTransaction {
   }
 
   receive(response: SipResponse): void {
-    this.last = response;
     this.#apply(
       response.status < 200 ? 'provisional' : response.status < 300 ? 'success' : 'failure',
       response,
@@ -59,11 +60,8 @@ export class InviteClientTransaction extends ClientTransaction {
   }
 
   protected override acknowledge(response: SipResponse): void {
-    const invite = parseMessage(this.message);
-    if (!invite.ok || invite.value.kind !== 'request') return;
-    const ack = ackFor(invite.value, response);
-    if (!ack.ok) return;
-    if (!this.flow.send(ack.value)) this.deferTransportError();
+    if (this.#ack === '') this.#ack = this.#composeAck(response);
+    if (this.#ack !== '' && !this.flow.send(this.#ack)) this.deferTransportError();
   }
 
   protected override fire(what: string): void {
@@ -81,13 +79,20 @@ export class InviteClientTransaction extends ClientTransaction {
     this.#apply('transportError');
   }
 
+  #composeAck(response: SipResponse): string {
+    const invite = parseMessage(this.message);
+    const ack = invite.ok && invite.value.kind === 'request' ? ackFor(invite.value, response) : undefined;
+    return ack?.ok === true ? ack.value : '';
+  }
+
   #sendCancel(): void {
     this.#cancel = 'sent';
     const invite = parseMessage(this.message);
     if (!invite.ok || invite.value.kind !== 'request') return;
     const message = cancelFor(invite.value, this.#cancelHeaders);
-    if (!message.ok) return;
-    this.owner.startCancel(this, message.value);
+    const via = invite.value.topVia();
+    if (!message.ok || !via.ok) return;
+    this.owner.startCancel(this.flow, via.value.branch ?? '', message.value);
     this.start(AFTER_CANCEL, timersFor(this.flow.transport).first('B'));
   }
 
@@ -95,6 +100,9 @@ export class InviteClientTransaction extends ClientTransaction {
     if (this.state === 'Terminated') return;
     const transition = step(inviteClient, this.state, event);
     if (transition.to !== undefined) this.state = transition.to;
+    const final = transition.to === 'Completed' || transition.to === 'Accepted';
+    if (final) this.stopTimers();
     this.carryOut(transition, response);
+    if (final) this.settle(transition.to === 'Accepted');
   }
 }

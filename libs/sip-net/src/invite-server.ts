@@ -25,16 +25,20 @@ export interface InviteServerOwner {
 const TRYING_AFTER_MS = 200;
 const NOBODY = (): void => undefined;
 
+/** States in which no response is sent again. */
+const SILENT: ReadonlySet<InviteServerState> = new Set<InviteServerState>(['Confirmed', 'Accepted']);
+
 /** RFC 3261 §17.2.1 with RFC 6026. */
 export class InviteServerTransaction implements ServerTransaction, WheelUser {
   state: InviteServerState = 'Proceeding';
-  /** To tag of the last response sent: the ACK of an RFC 2543 client is matched by it. */
+  /** The last response, for as long as it may be sent again; the ACK of an RFC 2543 client is matched by its To tag. */
   #last: string | undefined;
   #onCancel: OnCancel | undefined;
   /** Reason of a CANCEL of which nobody has been told yet: its user may still be looking somebody up. */
   #cancelled: string | undefined;
   #intervalG = 0;
-  #timers = new Map<string, WheelTimer>();
+  /** Few at a time, so never pushed: an array that is pushed to takes room for 17. */
+  #timers: WheelTimer[] = [];
   readonly #times: TransactionTimers;
 
   constructor(
@@ -97,7 +101,7 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
   }
 
   onTimer(what: string): void {
-    this.#timers.delete(what);
+    this.#timers = this.#timers.filter((timer) => timer.what !== what);
     if (what !== 'trying') this.apply(what as InviteServerEvent);
     else if (this.state === 'Proceeding' && this.#last === undefined) {
       this.respond(100, answer(this.request, this.flow, 100));
@@ -111,11 +115,21 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
   /** Returns whether the table hands the event to the user. */
   apply(event: InviteServerEvent, message?: string): boolean {
     const { to, effects } = step(inviteServer, this.state, event);
-    if (to !== undefined) this.state = to;
+    if (to !== undefined) {
+      this.state = to;
+      this.#stopTimers();
+    }
     let passes = false;
     for (const effect of effects) passes = this.#carryOut(effect, message) || passes;
     if (this.state === 'Terminated') this.#terminate();
+    else if (to !== undefined) this.#letGo();
     return passes;
+  }
+
+  /** It waits up to 32 s for what may come again: without what only the time before its final answer needs. */
+  #letGo(): void {
+    this.#onCancel = undefined;
+    if (SILENT.has(this.state) && this.legacyAckKey === undefined) this.#last = undefined;
   }
 
   #carryOut(effect: Effect, message: string | undefined): boolean {
@@ -151,7 +165,14 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
       this.apply(name as InviteServerEvent);
       return;
     }
-    this.#timers.set(name, this.context.wheel.start(ms, this.context.clock.now(), this, name));
+    const timer = this.context.wheel.start(ms, this.context.clock.now(), this, name);
+    this.#timers = this.#timers.concat(timer);
+  }
+
+  /** The states of the table begin with the timers of their rows; those of before have nothing to do in them. */
+  #stopTimers(): void {
+    for (const timer of this.#timers) this.context.wheel.stop(timer);
+    this.#timers = [];
   }
 
   #transmit(): void {
@@ -160,8 +181,7 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
 
   #terminate(): void {
     this.state = 'Terminated';
-    for (const timer of this.#timers.values()) this.context.wheel.stop(timer);
-    this.#timers.clear();
+    this.#stopTimers();
     this.owner.onInviteTerminated(this);
   }
 }

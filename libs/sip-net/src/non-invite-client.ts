@@ -53,6 +53,8 @@ export class NonInviteClientTransaction extends ClientTransaction {
     if (this.state === 'Terminated') return;
     const transition = step(nonInviteClient, this.state, event);
     if (transition.to !== undefined) this.state = transition.to;
+    if (transition.to === 'Completed') this.stopTimers();
     this.carryOut(transition, response);
+    if (transition.to === 'Completed') this.settle(false);
   }
 }

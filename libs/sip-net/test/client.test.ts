@@ -120,6 +120,7 @@ describe('RFC 3261 §17.1.1: the INVITE client transaction', () => {
     give(invite, 486, 'busy');
     expect((await phone.request()).method).toBe('ACK');
     expect(responses.all).toHaveLength(2);
+    expect(bench.front.sizes().timers).toBe(1); // D
     bench.clock.turn(32_000);
     await until(() => bench.front.sizes().clients === 0);
   });
@@ -132,6 +133,7 @@ describe('RFC 3261 §17.1.1: the INVITE client transaction', () => {
     await responses.next();
     await responses.next();
     expect(phone.inbox.all).toHaveLength(1);
+    expect(bench.front.sizes().timers).toBe(1); // M
     bench.clock.turn(32_000);
     await until(() => bench.front.sizes().clients === 0);
     expect(failures.all).toHaveLength(0);

@@ -73,6 +73,7 @@ describe('RFC 3261 §17.2.1: the INVITE server transaction', () => {
     await pause(70);
     expect(caller.inbox.all).toHaveLength(3);
     expect(bench.user.acks.all).toHaveLength(0);
+    expect(bench.front.sizes().timers).toBe(1);
     bench.clock.turn(5_000); // timer I
     await until(() => bench.front.sizes().invites === 0);
     expect(bench.front.sizes().timers).toBe(0);

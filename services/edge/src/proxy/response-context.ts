@@ -48,6 +48,14 @@ const ELSEWHERE = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n';
 
 const OUR_VIA = ['via'] as const;
 
+/** The way of a branch that has come to its end. */
+const NO_WAY: Target = {
+  onward: { route: undefined, rest: [] },
+  resolve: (done) => {
+    done(undefined, false);
+  },
+};
+
 /** One client transaction of the context after another, all to the same device. */
 class Branch implements ClientTransactionUser {
   client: ClientTransaction | undefined;
@@ -368,6 +376,8 @@ export class ResponseContext {
     branch.seeking = false;
     this.#stopTimer(branch);
     this.#leave(branch);
+    branch.target = NO_WAY;
+    branch.hop = undefined;
     this.#tellOver();
   }
 
@@ -380,6 +390,8 @@ export class ResponseContext {
   #tellOver(): void {
     if (this.#over || !this.#answered || this.#running() > 0) return;
     this.#over = true;
+    // What is left waits for further 2xx as long as timer M runs, and needs none of these.
+    for (const list of [this.#branches, this.#candidates, this.#groups, this.#queue]) list.length = 0;
     const { flow } = this.upstream.origin;
     if (flow !== undefined) this.deps.busy.leave(flow);
   }

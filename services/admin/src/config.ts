@@ -71,3 +71,11 @@ export const adminConfig = defineConfig({
 });
 
 export type AdminConfig = ConfigOf<typeof adminConfig>;
+
+/** What the fields cannot say each by itself: one line about the first contradiction, or undefined. */
+export function contradiction({ jwksUrl, jwtIssuer }: AdminConfig): string | undefined {
+  // RFC 8725 §3.8: keys may sign for several issuers.
+  return jwksUrl !== undefined && jwtIssuer === undefined
+    ? 'ROLLCALL_ADMIN_JWKS_URL wants ROLLCALL_ADMIN_JWT_ISSUER'
+    : undefined;
+}

@@ -1,7 +1,9 @@
 import { createLocalJWKSet, exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '@rollcall/config';
 import { StoreUnavailable } from '@rollcall/location';
 import { JwtVerifier } from '../src/auth/jwt.ts';
+import { adminConfig, contradiction } from '../src/config.ts';
 import { harness } from './harness.ts';
 
 const ISSUER = 'https://id.example.test/';
@@ -94,4 +96,15 @@ test('too many requests from one address are 429 with Retry-After, as a problem'
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
   expect(answers[3]?.json).toMatchObject({ type: '/problems/too-many-requests', status: 429 });
   expect(Number(answers[3]?.headers['retry-after'])).toBeGreaterThan(0);
+});
+
+test('O06 keys of an issuer want the name of the issuer', () => {
+  const url = { ROLLCALL_ADMIN_JWKS_URL: options.jwksUrl };
+  const read = (env: Readonly<Record<string, string>>) => {
+    const config = loadConfig(adminConfig, { ROLLCALL_ADMIN_TOKEN: 'a token of a test', ...env });
+    return config.ok ? contradiction(config.value) : config.error;
+  };
+  expect(read(url)).toBe('ROLLCALL_ADMIN_JWKS_URL wants ROLLCALL_ADMIN_JWT_ISSUER');
+  expect(read({ ...url, ROLLCALL_ADMIN_JWT_ISSUER: ISSUER })).toBeUndefined();
+  expect(read({})).toBeUndefined();
 });

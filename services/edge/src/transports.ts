@@ -1,4 +1,5 @@
 import { hkdfSync } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Listener } from '@rollcall/config';
 import type { ListenerOptions, NetLimits, SipFrontOptions, TlsSettings } from '@rollcall/sip-net';
@@ -33,6 +34,25 @@ export function transportContradiction(config: EdgeConfig): string | undefined {
     return `ROLLCALL_TLS_CLIENT_CERTIFICATES=${tlsClientCertificates} wants ROLLCALL_TLS_CLIENT_CA`;
   if (listenersOf(config).every(([, some]) => some.length === 0))
     return 'every ROLLCALL_SIP_… listener is off';
+  return unreadableFile(config);
+}
+
+/** The first PEM file that there is not, or that is not for us to read. */
+function unreadableFile({ tlsCertificates, tlsClientCa, tlsServerCa }: EdgeConfig): string | undefined {
+  const files = [
+    ...tlsCertificates
+      .flatMap(({ certificate, key }) => [certificate, key])
+      .map((file) => ['ROLLCALL_TLS_CERTIFICATES', file] as const),
+    ['ROLLCALL_TLS_CLIENT_CA', tlsClientCa] as const,
+    ['ROLLCALL_TLS_SERVER_CA', tlsServerCa] as const,
+  ];
+  for (const [name, file] of files) {
+    try {
+      if (file !== undefined) accessSync(file, constants.R_OK);
+    } catch {
+      return `${name}: ${JSON.stringify(file)} cannot be read`;
+    }
+  }
   return undefined;
 }
 

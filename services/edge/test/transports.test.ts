@@ -77,6 +77,15 @@ describe('O06 what contradicts itself', () => {
       'ROLLCALL_TLS_CLIENT_CERTIFICATES=ask wants ROLLCALL_TLS_CLIENT_CA',
     ],
     [{ ROLLCALL_SIP_UDP: 'off', ROLLCALL_SIP_TCP: 'off' }, 'every ROLLCALL_SIP_… listener is off'],
+    [
+      { ROLLCALL_SIP_TLS: '0.0.0.0:5061', ROLLCALL_TLS_CERTIFICATES: '/nowhere/a.pem:/nowhere/a.key' },
+      'ROLLCALL_TLS_CERTIFICATES: "/nowhere/a.pem" cannot be read',
+    ],
+    [
+      { ROLLCALL_TLS_SERVER_CA: '/nowhere/ca.pem' },
+      'ROLLCALL_TLS_SERVER_CA: "/nowhere/ca.pem" cannot be read',
+    ],
+    [{ ROLLCALL_TLS_SERVER_CA: import.meta.filename }, undefined],
     [{}, undefined],
   ])('%j', (env, problem) => {
     expect(transportContradiction(config(env as Readonly<Record<string, string>>))).toBe(problem);

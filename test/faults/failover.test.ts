@@ -8,7 +8,7 @@ const CLEAN = { lost: 0, duplicated: 0, wrongExpiry: 0, alien: 0, examples: [] }
 const PATIENCE_MS = 60_000;
 
 describe.each(['sentinel', 'cluster'] as const)('%s, durability replica', (topology) => {
-  it(`F02 kill -9 of the primary, cut off from its replica before (${topology}): nothing acknowledged is lost; served again without a restart`, async () => {
+  it(`F02 K06 kill -9 of the primary, cut off from its replica before (${topology}): nothing acknowledged is lost; served again without a restart`, async () => {
     const system = await FaultSystem.start({ topology, durability: 'replica', devices: 60, thinkMs: 100 });
     try {
       for (const cut of [false, true]) {

@@ -6,7 +6,7 @@ const GROWTH_MIB = 200;
 
 /** The short form of `npm run overload`: what must hold on any machine, however fast. */
 it(
-  'F03 F06 far more REGISTERs than can be done: nothing dies, memory is bounded, some are told 503 with Retry-After, phones get through, and all is well after',
+  'F03 F06 K15 far more REGISTERs than can be done: nothing dies, memory is bounded, some are told 503 with Retry-After, phones get through, and all is well after',
   { timeout: 180_000 },
   async () => {
     const report = await registerFlooded({ seconds: 5, phones: 10 });

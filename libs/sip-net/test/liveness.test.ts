@@ -10,7 +10,7 @@ const pinged = (text: string): boolean => text.includes(String.fromCharCode(PING
 
 describe('RFC 5626 §4.4, §5.4: a flow that was promised a keep-alive', () => {
   it.each(['tcp', 'tls'] as const)(
-    '%s: is closed when none comes, and lives on by CRLFCRLF',
+    'K25 %s: is closed when none comes, and lives on by CRLFCRLF',
     async (transport) => {
       bench = await new AllBench(HOST, [transport], { idleMs: 7_200_000 }).start();
       const [silent, lively, free] = [

@@ -104,7 +104,7 @@ describe('F09 password guessing', () => {
     expect(edge.core.guard.banned()).toBe(0);
   });
 
-  it('F06 a flood of spoofed sources leaves nothing but what is bounded, and writes nothing', async () => {
+  it('F06 K21 a flood of spoofed sources leaves nothing but what is bounded, and writes nothing', async () => {
     const edge = await edgeWith();
     const flow = at('192.0.2.1');
     for (let i = 0; i < 60_000; i += 1) {
@@ -128,7 +128,7 @@ describe('F09 password guessing', () => {
 });
 
 describe('F07 amplification', () => {
-  it('F07 AMP a packet without authentication gets one answer at most, without state, and no larger than its challenges make it', async () => {
+  it('F07 K19 AMP a packet without authentication gets one answer at most, without state, and no larger than its challenges make it', async () => {
     const edge = await bobWith([{ flow: 't1' }]);
     const flow = at('203.0.113.1');
     for (const method of [

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 describe('one resource, many watchers', () => {
-  test('S23 five changes in a second: coalesced, in order, and the last state reaches all', async () => {
+  test('S23 K23 five changes in a second: coalesced, in order, and the last state reaches all', async () => {
     const size = { replicas: 2, resources: 1, watchers: 600 };
     const mine = await start(size);
     await mine.subscribe(size.watchers);

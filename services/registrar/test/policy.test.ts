@@ -32,7 +32,7 @@ describe('B19 the device limit, 20 devices at once over 3 registrars', () => {
     { onLimit: 'evict-unreachable', accepted: 4 },
     { onLimit: 'replace', accepted: 20 },
   ] as const;
-  test.each(rules)('B19 $onLimit: the cap is never exceeded', async ({ onLimit, accepted }) => {
+  test.each(rules)('B19 K22 $onLimit: the cap is never exceeded', async ({ onLimit, accepted }) => {
     const world = new World();
     const policy = { maxContacts: 4, onLimit };
     const replicas = await Promise.all([1, 2, 3].map(() => started(world, policy)));

@@ -118,7 +118,7 @@ test('records of one AoR stand in the order in which they were written, however 
 });
 
 test(
-  'B01-B22 R15 whatever comes at once over three registrars, every answer and the final state agree with a serial order',
+  'B01-B22 R15 K29 whatever comes at once over three registrars, every answer and the final state agree with a serial order',
   async () => {
     let acts = 0;
     await fc.assert(

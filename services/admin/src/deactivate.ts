@@ -23,6 +23,8 @@ export type Deactivation =
 
 export interface Deactivate {
   readonly aor: Aor;
+  /** What watchers are told (RFC 3680 §3.6): `deactivated` has the phone register anew, `rejected` says that it may not. */
+  readonly as: 'deactivated' | 'rejected';
   /** Which bindings go. */
   readonly select: (binding: Binding) => boolean;
   /** False when the caller wants another version than this. */
@@ -34,12 +36,12 @@ export interface Deactivate {
 }
 
 /**
- * Takes bindings away as an operator: watchers are told `deactivated`, upon which a phone registers anew (RFC 3680 §3.6).
+ * Takes bindings away as an operator.
  * Compare-and-set: a refresh that comes in between is decided upon again, never overwritten. Throws `StoreUnavailable`.
  */
 export async function deactivate(
   location: LocationReader & LocationWriter,
-  { aor, select, accepts, announce, actor, trace }: Deactivate,
+  { aor, as, select, accepts, announce, actor, trace }: Deactivate,
 ): Promise<Deactivation> {
   const announced = new Set<BindingId>();
   let snapshot: LocationSnapshot = await location.read(aor);
@@ -53,7 +55,7 @@ export async function deactivate(
       aor,
       expectedVersion: snapshot.version,
       bindings: snapshot.bindings.filter((binding) => !gone.includes(binding)),
-      changes: gone.map((binding) => ({ kind: 'deactivated', binding })),
+      changes: gone.map((binding) => ({ kind: as, binding })),
       actor,
       trace,
     });

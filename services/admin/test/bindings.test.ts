@@ -160,6 +160,24 @@ describe('A03 deleting bindings', () => {
     return seen;
   }
 
+  it('A03 A05 those of a user who is disabled or deleted go with them; watchers are told rejected', async () => {
+    const user = '/v1/domains/example.test/users/alice';
+    await admin.call('PUT', '/v1/domains/example.test', { body: {} });
+    await admin.call('PUT', user, { body: { password: 'x' } });
+    for (const forbid of [
+      () => admin.call('PUT', user, { body: { enabled: false } }),
+      () => admin.call('DELETE', user),
+    ]) {
+      await admin.register(AOR, [binding('b1')]);
+      await admin.call('PUT', user, { body: { enabled: true } });
+      expect((await admin.location.read(AOR as Aor)).bindings).toHaveLength(1);
+      expect((await forbid()).status).toBeLessThan(300);
+      expect((await admin.location.read(AOR as Aor)).bindings).toEqual([]);
+      expect((await changes()).at(-1)).toMatchObject({ kind: 'rejected', actor: 'admin:root' });
+      expect(admin.audit.records[0]).toMatchObject({ action: 'binding.delete', target: AOR });
+    }
+  });
+
   it('A03 one goes, the others stay; watchers are told deactivated by whom; the audit log has it', async () => {
     await admin.register(AOR, [binding('b1'), binding('b2')]);
     expect((await admin.call('DELETE', `${URL}/b1`)).status).toBe(204);

@@ -152,6 +152,7 @@ export function bindingRoutes(app: ApiApp, context: AdminContext): void {
     const { aor } = await find(request, text);
     const result = await deactivate(location, {
       aor,
+      as: 'deactivated',
       select,
       accepts: acceptsVersion(request.headers['if-match']),
       announce: async (bindings) => {

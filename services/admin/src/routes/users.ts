@@ -4,10 +4,12 @@ import type { Static } from 'typebox';
 import { ALGORITHMS, ha1Set } from '@rollcall/digest';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Domain, StoredHa1, User } from '@rollcall/location';
-import { secured } from '../auth/access.ts';
+import type { Aor, Domain, StoredHa1, User } from '@rollcall/location';
+import { identityOf, secured } from '../auth/access.ts';
+import { actorOf } from '../auth/identity.ts';
 import type { AdminContext } from '../context.ts';
 import { recordAct } from '../context.ts';
+import { deactivate } from '../deactivate.ts';
 import {
   AorText,
   DomainName,
@@ -49,7 +51,11 @@ const UserBody = Type.Object(
       ),
     ),
     authUser: Type.Optional(AuthUser),
-    enabled: Type.Optional(Type.Boolean({ description: 'A disabled user is refused like an unknown one' })),
+    enabled: Type.Optional(
+      Type.Boolean({
+        description: 'A disabled user is refused like an unknown one, and loses their bindings',
+      }),
+    ),
     displayName: Type.Optional(Type.String({ maxLength: 255, description: 'For operators only' })),
     aliases: Type.Optional(
       Type.Array(AorText, {
@@ -157,6 +163,24 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     return { ...user, aliases: [...new Set(aliases)].filter((alias) => alias !== user.aor) };
   }
 
+  /** Who may not register is not called either. After the edges know of it, or a refresh could still come between. */
+  async function release(request: FastifyRequest, aor: Aor): Promise<void> {
+    const result = await deactivate(context.ports.location, {
+      aor,
+      as: 'rejected',
+      select: () => true,
+      accepts: () => true,
+      announce: async (bindings) => {
+        for (const { id, contact } of bindings)
+          await recordAct(context, request, 'binding.delete', shown(aor), `${id} ${shown(contact)}`);
+      },
+      actor: actorOf(identityOf(request)),
+      trace: context.tracing.current(),
+    });
+    if (result.kind === 'contended')
+      throw new ProblemError('conflict', 'the bindings changed while they were deleted; try again');
+  }
+
   app.get('/v1/domains/:domain/users', {
     schema: {
       tags: ['users'],
@@ -206,6 +230,7 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
       }
       await recordAct(context, request, 'user.put', shown(user.aor));
       await users.put(user);
+      if (!user.enabled) await release(request, user.aor);
       return reply.code(before === undefined ? 201 : 200).send(viewOf(domain.name, user));
     },
   });
@@ -214,15 +239,16 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     schema: {
       tags: ['users'],
       summary: 'Delete a user',
-      description: 'Bindings stay until they expire or are deleted.',
+      description: 'Their bindings go as well; watchers are told `rejected` (RFC 3680 §3.6).',
       params: UserParams,
       response: { 204: Nothing },
     },
-    config: secured('write', ['not-found']),
+    config: secured('write', ['not-found', 'conflict']),
     handler: async (request, reply) => {
       const { aor } = await userOfPath(context, request);
       await recordAct(context, request, 'user.delete', shown(aor));
       if (!(await users.remove(aor))) throw new ProblemError('not-found');
+      await release(request, aor);
       return reply.code(204).send(null);
     },
   });

@@ -232,6 +232,16 @@ describe('A11 the web UI in Chromium', () => {
     expect(heard).toEqual([]);
   });
 
+  it('A08 A11 axe finds nothing on the page of the REST interface, light and dark', async () => {
+    await page.goto(new URL('/docs', page.url()).href);
+    await page.getByRole('heading', { name: '/v1/webhooks', exact: false }).first().waitFor();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await violations(page)).toEqual([]);
+    }
+    expect(heard).toEqual([]);
+  });
+
   it('A11 everything is reached by the keyboard', async () => {
     const phone = await system.phone(ALICE);
     await phone.register();

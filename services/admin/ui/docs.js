@@ -166,7 +166,7 @@ function showSpec(spec) {
         make(
           'section',
           {},
-          make('h4', {}, make('a', { href: `#tag-${tag}` }, tag)),
+          make('p', { class: 'tag' }, make('a', { href: `#tag-${tag}` }, tag)),
           make('ul', {}, ...links),
         ),
       );

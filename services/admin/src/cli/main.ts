@@ -55,4 +55,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// A reader that has seen enough (head, less) is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 process.exitCode = await main(process.argv.slice(2));

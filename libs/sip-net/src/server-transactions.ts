@@ -190,6 +190,7 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
     const key = serverKeyOf(request);
     const invite = key === undefined ? undefined : this.#invites.get(key);
     if (invite !== undefined && this.#acknowledges(request, invite)) {
+      this.#abandon(invite, request);
       if (invite.acknowledge())
         this.#guard(() => {
           user.onAck(request, flow);
@@ -202,6 +203,20 @@ export class ServerTransactions implements NonInviteServerOwner, InviteServerOwn
     }
     this.#guard(() => {
       user.onAck(request, flow);
+    });
+  }
+
+  /**
+   * The ACK to a stateless refusal, while a copy of the INVITE that was behind it in the queue has been let in: its client has
+   * given up, and nobody else would stop what it rings. Clients that use a branch again at least have another CSeq.
+   */
+  #abandon(invite: InviteServerTransaction, ack: SipRequest): void {
+    if (invite.state !== 'Proceeding' || !this.#statelessInvites.has(invite.legacyAckKey ?? invite.key))
+      return;
+    const [of, by] = [invite.request.cseq(), ack.cseq()];
+    if (!of.ok || !by.ok || of.value.seq !== by.value.seq) return;
+    this.#guard(() => {
+      invite.cancelled('');
     });
   }
 

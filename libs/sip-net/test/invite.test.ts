@@ -118,6 +118,34 @@ describe('RFC 3261 §17.2.1: the INVITE server transaction', () => {
     expect(bench.user.acks.all).toHaveLength(0);
   });
 
+  it('§8.2.7: a copy of a refused INVITE that is let in is given up when the refusal is acknowledged', async () => {
+    let refusals = 1;
+    bench.user.onEach = (transaction) => {
+      if (refusals-- > 0)
+        transaction.respondStateless(answer(transaction.request, transaction.flow, 503, { toTag: 'x' }));
+    };
+    caller.send(invite());
+    expect((await caller.response()).status).toBe(503);
+    caller.send(invite());
+    await until(() => bench.user.requests.all.length === 2);
+    const copy = bench.user.requests.all[1] as ServerTransaction;
+    let cancelled = 0;
+    copy.onCancel = () => {
+      cancelled += 1;
+      reply(copy, 487);
+    };
+    reply(copy, 180);
+    expect((await caller.response()).status).toBe(180);
+    caller.send(invite({ method: 'ACK', toTag: 'x' }));
+    expect((await caller.response()).status).toBe(487);
+    caller.send(invite({ method: 'ACK', toTag: 'x' }));
+    await until(() => bench.front.sizes().timers === 1);
+    bench.clock.turn(5_000); // timer I
+    await until(() => bench.front.sizes().invites === 0);
+    expect(cancelled).toBe(1);
+    expect(bench.user.acks.all).toHaveLength(0);
+  });
+
   it('over TCP nothing is repeated, and the ACK ends it at once', async () => {
     const phone = await TcpPhone.open(bench);
     const text = invite({ via: `SIP/2.0/TCP 192.0.2.77;branch=${BRANCH}` });

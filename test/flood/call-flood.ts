@@ -227,11 +227,11 @@ export class CallFlood {
       if (call.state === 'calling') call.state = 'ringing';
       return;
     }
-    if (status === 407 && call.state === 'calling') {
-      // The challenge of the first; one that comes again is of no use any more.
-      if (headerOf(message, 'CSeq') === '1 INVITE' && headerOf(call.invite, 'CSeq') === '1 INVITE')
-        this.#prove(call, message);
-      if (headerOf(message, 'CSeq') === '1 INVITE') return;
+    // The first INVITE is over with its challenge (RFC 3261 §17.1.1.2): what its copies get is of no use any more.
+    if (headerOf(message, 'CSeq') !== headerOf(call.invite, 'CSeq')) return;
+    if (status === 407 && call.state === 'calling' && headerOf(call.invite, 'CSeq') === '1 INVITE') {
+      this.#prove(call, message);
+      return;
     }
     if (status >= 300) {
       this.#send(sameHop(call.invite, 'ACK', headerOf(message, 'To')));

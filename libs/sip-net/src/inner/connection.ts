@@ -73,7 +73,7 @@ export class InnerConnection implements FramedSocketUser {
   #backoffMs = BACKOFF_FIRST_MS;
   #retryAt = 0;
   #connectBy = 0;
-  /** Of the hello that the connection has begun with. */
+  /** Branch of the hello that the connection has begun with, until it is answered. */
   #hello = '';
   #pingedAt: number | undefined;
   /** Since when it owes an answer without a break, ms. */
@@ -141,12 +141,13 @@ export class InnerConnection implements FramedSocketUser {
   }
 
   onMessage(raw: string): void {
+    if (this.#hello !== '' && this.#isGreeted(raw)) return;
     this.#owner.tap.tap?.received(raw, this.#flow);
     const answer = readAnswer(raw, this.#owner.reading);
     if (answer === undefined || answer.status < 200) return;
     const request = this.#pending.take(answer.branch);
-    if (request !== undefined) this.#owner.onOver(request, answer);
-    else if (answer.status === NOT_SUPPORTED && answer.branch === this.#hello) this.#part();
+    if (request === undefined) return;
+    this.#owner.onOver(request, answer);
   }
 
   onPing(): void {
@@ -198,6 +199,14 @@ export class InnerConnection implements FramedSocketUser {
       this.#pingedAt = now;
       framed.write(PING);
     } else if (now - this.#pingedAt >= SILENCE_MS) framed.close('stalled');
+  }
+
+  /** The answer to our hello: nobody's who looks on, like the hello itself. */
+  #isGreeted(raw: string): boolean {
+    if (!raw.includes(this.#hello)) return false;
+    this.#hello = '';
+    if (readAnswer(raw, 'whole')?.status === NOT_SUPPORTED) this.#part();
+    return true;
   }
 
   /** The peer shares no format with us: it is as good as away, until it is replaced. */

@@ -134,18 +134,17 @@ class Peer implements FramedSocketUser {
   }
 
   onMessage(raw: string): void {
+    if (this.#fresh) {
+      this.#fresh = false;
+      if (this.#greet(raw)) return;
+    }
     this.tap.tap?.received(raw, this.#flow);
     const parsed = parseMessage(raw);
     if (!parsed.ok) {
       this.#refuse(parsed.error);
       return;
     }
-    if (parsed.value.kind !== 'request') return;
-    if (this.#fresh) {
-      this.#fresh = false;
-      if (this.#greet(parsed.value)) return;
-    }
-    this.#handle(parsed.value);
+    if (parsed.value.kind === 'request') this.#handle(parsed.value);
   }
 
   onPing(): void {
@@ -170,13 +169,15 @@ class Peer implements FramedSocketUser {
     }
   }
 
-  #greet(request: SipRequest): boolean {
-    const answer = answerHello(request, this.formats, newToken());
+  #greet(raw: string): boolean {
+    const parsed = raw.startsWith('OPTIONS ') ? parseMessage(raw) : undefined;
+    if (parsed?.ok !== true || parsed.value.kind !== 'request') return false;
+    const answer = answerHello(parsed.value, this.formats, newToken());
     if (answer === undefined) return false;
     if (!answer.shared) {
       this.log.warn({ peer: this.#name }, 'an inner peer speaks no format that this version knows');
     }
-    this.#reply(answer.message);
+    this.framed?.write(answer.message);
     return true;
   }
 

@@ -19,7 +19,7 @@ test(
     });
     expect(report.watch).toMatchObject({ lost: 0, backwards: [], stale: [] });
     expect(report.restarted).toEqual([]);
-    expect(report.expired).toBeGreaterThan(40);
+    expect(report.expired).toBeGreaterThan(0);
     const [first] = report.samples;
     // One record, its watchers and its index for each AoR at the most; what lapsed has left nothing behind.
     expect(report.samples.at(-1)?.keys).toBeLessThan(1.5 * (first?.keys ?? 0));

@@ -199,6 +199,26 @@ describe('A09 webhooks over REST', () => {
     expect((await call('DELETE', `/v1/webhooks/${id}`)).status).toBe(404);
   });
 
+  test('A09 what changes after the 201 is posted, however late somebody delivers', async () => {
+    const webhooks = new MemoryWebhooks(clock);
+    const { call, register, location } = await harness({ ports: { webhooks } });
+    await register(alice, [binding('b0')]);
+    expect((await call('POST', '/v1/webhooks', { body: { url: 'https://a.test/' } })).status).toBe(201);
+    await register(alice, [binding('b1')]);
+    const posted: string[] = [];
+    const dispatcher = new WebhookDispatcher({
+      ...{ webhooks, watcher: location, log: noLogger, everyMs: 20 },
+      send: ({ body }) => {
+        posted.push((JSON.parse(body) as { binding: string }).binding);
+        return Promise.resolve({ kind: 'taken' });
+      },
+    });
+    closing.push(() => dispatcher.stop());
+    dispatcher.start();
+    await eventually('the change is posted', () => posted.length > 0);
+    expect(posted).toEqual(['b1']);
+  });
+
   test('A09 ADM a URL that is none, is no web, carries a password or leads inside is refused', async () => {
     const { call } = await harness();
     for (const url of [

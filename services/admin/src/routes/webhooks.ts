@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { ProblemError } from '@rollcall/http';
 import type { ApiApp } from '@rollcall/http/api';
-import type { Webhook } from '@rollcall/location';
+import type { DeliverChanges, LocationWatcher, Webhook } from '@rollcall/location';
 import { MAX_WEBHOOKS } from '@rollcall/location';
 import { identityOf, secured } from '../auth/access.ts';
 import type { Identity } from '../auth/identity.ts';
@@ -97,6 +97,22 @@ function checkDomain(identity: Identity, domain: string | undefined): void {
   mustSee(identity, domain);
 }
 
+/** Holds the lease of a webhook that is being made, and for how long at most, ms. */
+const CREATOR = 'creator';
+const CREATION_MS = 5_000;
+
+/** Where the change streams have come to. Rejects when the store is away. */
+function positionNow(watcher: LocationWatcher): Promise<string> {
+  const known = new AbortController();
+  return new Promise((resolve, reject) => {
+    const deliver: DeliverChanges = (_events, position) => {
+      resolve(position);
+      known.abort();
+    };
+    watcher.watch(undefined, deliver, known.signal).catch(reject);
+  });
+}
+
 /** Webhooks: changes of bindings posted to whoever wants them (A09). */
 export function webhookRoutes(app: ApiApp, context: AdminContext): void {
   const { webhooks } = context.ports;
@@ -133,8 +149,15 @@ export function webhookRoutes(app: ApiApp, context: AdminContext): void {
         createdAt: context.ports.clock.now(),
       };
       await recordAct(context, request, 'webhook.create', hook.id, url);
-      if (!(await webhooks.put(hook)))
+      const position = await positionNow(context.watcher);
+      // Whoever delivers begins at this position: nobody can before the lease is given back.
+      await webhooks.hold(hook.id, CREATOR, CREATION_MS);
+      if (!(await webhooks.put(hook))) {
+        await webhooks.remove(hook.id);
         throw new ProblemError('conflict', `there are ${String(MAX_WEBHOOKS)} webhooks; delete one first`);
+      }
+      await webhooks.moveOn(hook.id, CREATOR, position);
+      await webhooks.release(hook.id, CREATOR);
       return reply.code(201).send({ ...viewOf(hook), secret: hook.secret });
     },
   });

@@ -224,9 +224,11 @@ describe('requests from inside', () => {
     const replies = edge.inner(fromInside('INVITE', route, invite));
     expect(edge.front.last.request.headers('record-route')).toHaveLength(1);
     edge.front.last.answer(180);
-    const cancel = edge.inner(fromInside('CANCEL', route, invite));
+    const elsewhere = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n';
+    const cancel = edge.inner(fromInside('CANCEL', route + elsewhere, invite));
     expect(cancel.map(({ status }) => status)).toEqual([200]);
     expect(edge.front.last.cancelled).toBe(true);
+    expect(edge.front.last.cancelHeaders).toBe(elsewhere);
     edge.front.last.answer(487);
     expect(replies.map(({ status }) => status)).toEqual([180, 487]);
     const flow = edge.front.last.flow;

@@ -193,9 +193,11 @@ describe.each([
     const head = (name: string): string => new RegExp(`^${name}: ([^\r]*)`, 'm').exec(raw)?.[1] ?? '';
     alice.send(
       `CANCEL sip:bob@example.test SIP/2.0\r\nVia: ${via}\r\nMax-Forwards: 70\r\nFrom: ${head('From')}\r\nTo: ${head('To').replace(/;tag=.*/, '')}\r\n` +
-        `Call-ID: ${head('Call-ID')}\r\nCSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n`,
+        `Call-ID: ${head('Call-ID')}\r\nCSeq: 1 CANCEL\r\nReason: SIP;cause=200\r\nContent-Length: 0\r\n\r\n`,
     );
-    bob.answer(await bob.next('CANCEL'), 200);
+    const cancel = await bob.next('CANCEL');
+    expect(cancel.headers('reason')).toEqual(['SIP;cause=200']);
+    bob.answer(cancel, 200);
     bob.answer(call, 487);
     await eventually('the 487', () => alice.received.some(({ status }) => status === 487));
     expect((await bob.next('ACK')).method).toBe('ACK');

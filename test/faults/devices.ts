@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerChallenge, pickChallenge, token, type Account, type Challenge } from '@rollcall/testkit';
 import { parseMessage, type SipResponse } from '@rollcall/sip';
@@ -33,11 +34,15 @@ export class Devices {
   readonly #waiting = new Map<string, (response: SipResponse) => void>();
   readonly #socket: Socket = createSocket('udp4');
   readonly #loops: Promise<void>[] = [];
+  readonly #ending = new AbortController();
   #running = true;
   #held = false;
   #under = 0;
 
-  private constructor(private readonly options: DevicesOptions) {}
+  private constructor(private readonly options: DevicesOptions) {
+    // One for each device that rests.
+    setMaxListeners(0, this.#ending.signal);
+  }
 
   static async start(options: DevicesOptions): Promise<Devices> {
     const devices = new Devices(options);
@@ -87,12 +92,13 @@ export class Devices {
 
   async stop(): Promise<void> {
     this.#running = false;
+    this.#ending.abort();
     await Promise.all(this.#loops);
     this.#socket.close();
   }
 
   async #run(device: Device): Promise<void> {
-    await sleep(Math.random() * this.options.thinkMs);
+    await this.#rest(Math.random() * this.options.thinkMs);
     while (this.#running) {
       if (this.#held) {
         await sleep(20);
@@ -102,8 +108,13 @@ export class Devices {
       const status = await this.#registerOnce(device);
       this.#under -= 1;
       const rest = status === 200 ? this.options.thinkMs : AFTER_REFUSAL_MS;
-      if (status !== 401) await sleep(rest * (0.5 + Math.random()));
+      if (status !== 401) await this.#rest(rest * (0.5 + Math.random()));
     }
+  }
+
+  /** Sleeps, but not beyond the end of them all. */
+  async #rest(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined);
   }
 
   async #registerOnce(device: Device): Promise<number | undefined> {

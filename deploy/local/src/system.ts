@@ -13,6 +13,8 @@ export interface SystemOptions {
   readonly node: string;
   /** Start a service again that has died. */
   readonly restart: boolean;
+  /** How long it rests before, doubled with each death in a row. Default 500. */
+  readonly restartDelayMs?: number;
   readonly say: (line: string) => void;
 }
 
@@ -30,8 +32,9 @@ export class StartProblem extends Error {
 const READY_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
 const RESTART_DELAY_MS = 500;
-/** A service that lives shorter than this is not started again: it would only die again. */
+/** A service that lives shorter than this may only die again: after some deaths in a row it is not started any more. */
 const MIN_LIFE_MS = 5000;
+const MAX_DEATHS = 5;
 /** pino's level for warnings; what is above is shown to the user. */
 const WARN_LEVEL = 40;
 
@@ -100,20 +103,22 @@ export class System {
   }
 
   async #watch(service: RunningService): Promise<void> {
+    let deaths = 0;
     for (;;) {
       const born = Date.now();
       const { code, signal } = await service.process.ended;
       if (this.#stopping) return;
       const how = signal === null ? `exit code ${String(code)}` : signal;
       if (!this.options.restart) return;
-      if (Date.now() - born < MIN_LIFE_MS) {
+      deaths = Date.now() - born < MIN_LIFE_MS ? deaths + 1 : 1;
+      if (deaths === MAX_DEATHS) {
         this.options.say(
           `${service.planned.name} died (${how}) and is not started again; its log: ${service.logFile}`,
         );
         return;
       }
       this.options.say(`${service.planned.name} died (${how}); starting it again`);
-      await sleep(RESTART_DELAY_MS);
+      await sleep((this.options.restartDelayMs ?? RESTART_DELAY_MS) * 2 ** (deaths - 1));
       if (this.#isStopping()) return;
       service.process = this.#spawn(service.planned, service.logFile);
     }

@@ -1,6 +1,6 @@
 import type { ConfigRow, Definition, Environment } from '@rollcall/config';
 import { describeConfig, type Listener, loadConfig, STOP_DEADLINE_MS } from '@rollcall/config';
-import { adminConfig } from '../../services/admin/src/config.ts';
+import { adminConfig, contradiction as adminContradiction } from '../../services/admin/src/config.ts';
 import { edgeConfig, type EdgeConfig } from '../../services/edge/src/config.ts';
 import { engineContradiction } from '../../services/edge/src/engine.ts';
 import { presenceConfig } from '../../services/presence/src/config.ts';
@@ -42,7 +42,7 @@ export const SCHEMAS: Readonly<Record<ServiceName, ServiceSchema>> = {
   edge: schema<EdgeConfig>(edgeConfig, engineContradiction),
   registrar: schema<RegistrarConfig>(registrarConfig, contradiction),
   presence: schema(presenceConfig),
-  admin: schema(adminConfig),
+  admin: schema(adminConfig, adminContradiction),
 };
 
 /** How long a process with this environment may take between SIGTERM and its end, seconds. */

@@ -32,10 +32,10 @@ describe.each(files(scripts, '.lua'))('%s', (name) => {
       : Math.max(...[...body.matchAll(/KEYS\[(\d+)\]/g)].map((match) => Number(match[1])));
     const base = (name.split('/').at(-1) ?? '').replace('.lua', '');
     const wrapped = new RegExp(
-      `(?:scripts/${base}\\.lua', import\\.meta\\.url\\), |script\\('${base}', )(\\d+|DUE_SETS|INDEX_SETS)`,
+      `(?:scripts/${base}\\.lua', import\\.meta\\.url\\), |[sS]cript\\('${base}', )(\\d+|DUE_SETS|INDEX_SETS)`,
     ).exec(typescript);
     // Presence and location each have a rearm: the folder tells them apart in the source.
-    const own = name.includes('/') ? new RegExp(`script\\('${base}', (\\d+)`).exec(typescript) : wrapped;
+    const own = name.includes('/') ? new RegExp(`[sS]cript\\('${base}', (\\d+)`).exec(typescript) : wrapped;
     const named: Readonly<Record<string, number>> = { DUE_SETS, INDEX_SETS };
     expect(named[own?.[1] ?? ''] ?? Number(own?.[1])).toBe(used);
   });

@@ -13,7 +13,7 @@ import type {
 } from '@rollcall/sip-transaction';
 import type { Logger } from '@rollcall/telemetry';
 import type { EdgeConfig } from './config.ts';
-import { transportContradiction, transportOptions } from './transports.ts';
+import { transportContradiction, transportOptions, unreadableFile } from './transports.ts';
 
 /** A front, and whether it can serve phones. */
 export interface Engine extends NativeFront {
@@ -38,6 +38,11 @@ export function engineContradiction(config: EdgeConfig): string | undefined {
   // Its protocol has no escapes: the field would end there.
   if (/[|\r\n]/.test(drachtioSecret)) return 'ROLLCALL_DRACHTIO_SECRET: must not hold "|" or a line break';
   return undefined;
+}
+
+/** What keeps the engine from starting: settings that contradict each other, or a file that they name. */
+export function engineProblem(config: EdgeConfig): string | undefined {
+  return engineContradiction(config) ?? (config.engine === 'native' ? unreadableFile(config) : undefined);
 }
 
 /** The engine that is configured. */

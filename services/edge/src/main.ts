@@ -2,12 +2,12 @@ import { runService } from '@rollcall/config';
 import * as telemetry from '@rollcall/telemetry';
 import { compose } from './compose.ts';
 import { edgeConfig } from './config.ts';
-import { engineContradiction } from './engine.ts';
+import { engineProblem } from './engine.ts';
 
 await runService({
   service: 'rollcall-edge',
   config: edgeConfig,
-  contradiction: engineContradiction,
+  contradiction: engineProblem,
   drainMs: ({ drainWaitS, drainGraceS }) => (drainWaitS + drainGraceS) * 1_000,
   telemetry,
   compose,

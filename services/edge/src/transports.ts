@@ -34,11 +34,15 @@ export function transportContradiction(config: EdgeConfig): string | undefined {
     return `ROLLCALL_TLS_CLIENT_CERTIFICATES=${tlsClientCertificates} wants ROLLCALL_TLS_CLIENT_CA`;
   if (listenersOf(config).every(([, some]) => some.length === 0))
     return 'every ROLLCALL_SIP_… listener is off';
-  return unreadableFile(config);
+  return undefined;
 }
 
 /** The first PEM file that there is not, or that is not for us to read. */
-function unreadableFile({ tlsCertificates, tlsClientCa, tlsServerCa }: EdgeConfig): string | undefined {
+export function unreadableFile({
+  tlsCertificates,
+  tlsClientCa,
+  tlsServerCa,
+}: EdgeConfig): string | undefined {
   const files = [
     ...tlsCertificates
       .flatMap(({ certificate, key }) => [certificate, key])

@@ -2,7 +2,8 @@ import { loadConfig } from '@rollcall/config';
 import { describe, expect, test } from 'vitest';
 import { edgeConfig } from '../src/config.ts';
 import type { EdgeConfig } from '../src/config.ts';
-import { reachable, ticketKeys, transportContradiction, transportOptions } from '../src/transports.ts';
+import { engineProblem } from '../src/engine.ts';
+import { reachable, ticketKeys, transportOptions } from '../src/transports.ts';
 
 const config = (env: Readonly<Record<string, string>> = {}): EdgeConfig => {
   const needed = {
@@ -68,7 +69,7 @@ describe('listeners', () => {
   });
 });
 
-describe('O06 what contradicts itself', () => {
+describe('O06 what contradicts itself, or names what is not there', () => {
   test.each([
     [{ ROLLCALL_SIP_TLS: '0.0.0.0:5061' }, 'ROLLCALL_SIP_TLS wants ROLLCALL_TLS_CERTIFICATES'],
     [{ ROLLCALL_SIP_WSS: '0.0.0.0:443' }, 'ROLLCALL_SIP_WSS wants ROLLCALL_TLS_CERTIFICATES'],
@@ -88,7 +89,7 @@ describe('O06 what contradicts itself', () => {
     [{ ROLLCALL_TLS_SERVER_CA: import.meta.filename }, undefined],
     [{}, undefined],
   ])('%j', (env, problem) => {
-    expect(transportContradiction(config(env as Readonly<Record<string, string>>))).toBe(problem);
+    expect(engineProblem(config(env as Readonly<Record<string, string>>))).toBe(problem);
   });
 });
 

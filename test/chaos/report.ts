@@ -36,9 +36,7 @@ export function printReport(report: ChaosReport): string {
     ['pauses over a second without any 200', gaps.filter(({ ms }) => ms > SERVED_GAP_MS).length],
   ]; // prettier-ignore
   return [
-    '| what | figure |',
-    '| --- | --- |',
-    ...rows.map(([what, figure]) => `| ${what} | ${figure} |`),
+    ...figuresTable(rows),
     '',
     '| fault | times | longest time without any 200, s | 200s a second |',
     '| --- | --- | --- | --- |',
@@ -48,3 +46,10 @@ export function printReport(report: ChaosReport): string {
     }),
   ].join('\n');
 }
+
+/** Lines of a table of two columns, for the pages in docs/. */
+export const figuresTable = (rows: readonly (readonly [string, string | number])[]): string[] => [
+  '| what | figure |',
+  '| --- | --- |',
+  ...rows.map(([what, figure]) => `| ${what} | ${figure} |`),
+];

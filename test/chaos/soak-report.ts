@@ -1,3 +1,4 @@
+import { figuresTable } from './report.ts';
 import type { SoakReport, SoakSample } from './soak.ts';
 
 /** How much of a run is warming up, and is left out of what is compared. */
@@ -50,9 +51,7 @@ export function printSoak(report: SoakReport): string {
     ['services that ended', report.restarted.join(', ') || 'none'],
   ]; // prettier-ignore
   return [
-    '| what | figure |',
-    '| --- | --- |',
-    ...rows.map(([what, figure]) => `| ${what} | ${figure} |`),
+    ...figuresTable(rows),
     '',
     '| of | what | early | late | an hour |',
     '| --- | --- | --- | --- | --- |',

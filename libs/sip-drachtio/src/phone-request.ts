@@ -1,18 +1,15 @@
 import type { SipRequest } from '@rollcall/sip';
+import { CancelNotice } from '@rollcall/sip-transaction';
 import type { Flow, OnCancel, ServerTransaction } from '@rollcall/sip-transaction';
 import type { Leg } from './legs.ts';
 
 /** Hands on what the core answers. */
 export type Answer = (request: PhoneRequest, status: number, message: string) => void;
 
-const NOBODY = (): void => undefined;
-
 /** A request of a phone that the core has not finally answered yet. */
 export class PhoneRequest implements ServerTransaction {
   #final = false;
-  #onCancel: OnCancel | undefined;
-  /** Reason of a CANCEL of which nobody has been told yet. */
-  #cancelled: string | undefined;
+  readonly #cancel = new CancelNotice();
 
   constructor(
     readonly request: SipRequest,
@@ -35,19 +32,15 @@ export class PhoneRequest implements ServerTransaction {
   }
 
   get onCancel(): OnCancel {
-    return this.#onCancel ?? NOBODY;
+    return this.#cancel.listener;
   }
 
   set onCancel(act: OnCancel) {
-    this.#onCancel = act;
-    if (this.#cancelled !== undefined) this.cancelled(this.#cancelled);
+    this.#cancel.listener = act;
   }
 
   /** The server has answered the INVITE with 487 itself: what the core says now is for nobody. */
   cancelled(reason: string): void {
-    const act = this.#onCancel;
-    this.#onCancel = undefined;
-    this.#cancelled = act === undefined ? reason : undefined;
-    act?.(reason);
+    this.#cancel.arrived(reason);
   }
 }

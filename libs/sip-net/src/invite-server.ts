@@ -1,5 +1,6 @@
 import type { SipRequest } from '@rollcall/sip';
 import {
+  CancelNotice,
   type Effect,
   type Flow,
   inviteServer,
@@ -23,7 +24,6 @@ export interface InviteServerOwner {
 
 /** RFC 3261 §17.2.1: within this time the user's own answer makes a 100 unnecessary. */
 const TRYING_AFTER_MS = 200;
-const NOBODY = (): void => undefined;
 
 /** States in which no response is sent again. */
 const SILENT: ReadonlySet<InviteServerState> = new Set<InviteServerState>(['Confirmed', 'Accepted']);
@@ -33,9 +33,7 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
   state: InviteServerState = 'Proceeding';
   /** The last response, for as long as it may be sent again; the ACK of an RFC 2543 client is matched by its To tag. */
   #last: string | undefined;
-  #onCancel: OnCancel | undefined;
-  /** Reason of a CANCEL of which nobody has been told yet: its user may still be looking somebody up. */
-  #cancelled: string | undefined;
+  readonly #cancel = new CancelNotice();
   #intervalG = 0;
   /** Few at a time, so never pushed: an array that is pushed to takes room for 17. */
   #timers: WheelTimer[] = [];
@@ -60,21 +58,16 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
   }
 
   get onCancel(): OnCancel {
-    return this.#onCancel ?? NOBODY;
+    return this.#cancel.listener;
   }
 
   set onCancel(act: OnCancel) {
-    this.#onCancel = act;
-    if (this.#cancelled !== undefined) this.cancelled(this.#cancelled);
+    this.#cancel.listener = act;
   }
 
-  /** RFC 3261 §9.2: tells the user once; a CANCEL that comes again says nothing new. */
+  /** A CANCEL has come; what has its final answer is not ended by it (RFC 3261 §9.2). */
   cancelled(reason: string): void {
-    if (this.state !== 'Proceeding') return;
-    const act = this.#onCancel;
-    this.#onCancel = undefined;
-    this.#cancelled = act === undefined ? reason : undefined;
-    act?.(reason);
+    if (this.state === 'Proceeding') this.#cancel.arrived(reason);
   }
 
   respond(status: number, message: string): void {
@@ -128,7 +121,7 @@ export class InviteServerTransaction implements ServerTransaction, WheelUser {
 
   /** It waits up to 32 s for what may come again: without what only the time before its final answer needs. */
   #letGo(): void {
-    this.#onCancel = undefined;
+    this.#cancel.letGo();
     if (SILENT.has(this.state) && this.legacyAckKey === undefined) this.#last = undefined;
   }
 

@@ -1,3 +1,4 @@
+export * from './cancel-notice.ts';
 export * from './diagram.ts';
 export * from './front.ts';
 export * from './hop-requests.ts';

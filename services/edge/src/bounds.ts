@@ -16,7 +16,7 @@ const MS_PER_S = 1_000;
 /** What the core does for calls, as configured. */
 export function callOptions(
   config: EdgeConfig,
-): Pick<CoreOptions, 'trusted' | 'guard' | 'push' | 'offline' | 'qualify' | 'dialogs'> {
+): Pick<CoreOptions, 'trusted' | 'guard' | 'push' | 'offline' | 'qualify' | 'dialogs' | 'profiles'> {
   return {
     trusted: { networks: config.trustedPeers, names: config.trustedNames },
     guard: {
@@ -37,6 +37,7 @@ export function callOptions(
     qualify:
       config.qualifyS > 0 ? { intervalMs: config.qualifyS * MS_PER_S, limit: QUALIFY_LIMIT } : undefined,
     dialogs: config.dialogStates ? { calls: DIALOG_LIMIT } : undefined,
+    profiles: config.profileUrl !== '',
   };
 }
 

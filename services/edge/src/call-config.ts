@@ -90,6 +90,12 @@ export const callSettings = {
     default: false,
     help: 'Publish the states of the calls that are proxied to presence, for busy lamp fields (RFC 4235).',
   },
+  profileUrl: {
+    env: 'ROLLCALL_PROFILE_URL',
+    type: string(),
+    default: '',
+    help: 'As for presence: unless it is empty, OPTIONS tells of ua-profile (RFC 6080).',
+  },
   drainWaitS: {
     env: 'ROLLCALL_DRAIN_WAIT',
     type: integer({ min: 0, max: HOUR_S }),

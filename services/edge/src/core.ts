@@ -9,6 +9,7 @@ import type { LoadSources } from './admission.ts';
 import { Authenticator } from './authenticate.ts';
 import type { DigestPolicy } from './authenticate.ts';
 import { BusyFlows } from './busy-flows.ts';
+import { capabilities } from './capabilities.ts';
 import { zeroCounters } from './counters.ts';
 import type { EdgeCounters, InnerTarget } from './counters.ts';
 import { DomainTable } from './domain-table.ts';
@@ -93,6 +94,8 @@ export interface CoreOptions {
   readonly offline: OfflineOptions | undefined;
   readonly qualify: QualifyOptions | undefined;
   readonly dialogs: { readonly calls: number } | undefined;
+  /** Devices may subscribe to their profiles. */
+  readonly profiles: boolean;
 }
 
 /** The edge without its transports: what a front and an inner server call, and what there is to observe. */
@@ -247,7 +250,17 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
   const events = new EventForwarder(domains, own, authenticator, names, presence, replies, order);
   const admission = new Admission({ waitMs: () => front.datagramsWait?.() ?? 0, ...ports.load }, random);
   return {
-    onRequest: new OnRequest(registers, events, calls, domains, own, replies, counters, admission),
+    onRequest: new OnRequest(
+      registers,
+      events,
+      calls,
+      domains,
+      own,
+      replies,
+      counters,
+      admission,
+      capabilities(options.profiles),
+    ),
     onInnerRequest: new OnInnerRequest(
       router,
       names,

@@ -1,6 +1,7 @@
 import type { SipRequest } from '@rollcall/sip';
 import type { Flow, FrontUser, ServerTransaction } from '@rollcall/sip-transaction';
 import type { Admission } from './admission.ts';
+import { AS_PROXY } from './capabilities.ts';
 import { countRequest } from './counters.ts';
 import type { EdgeCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
@@ -9,12 +10,6 @@ import type { RegisterForwarder } from './forward-register.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { CallProxy } from './proxy/call-proxy.ts';
 import type { Replies } from './reply.ts';
-
-/** What an OPTIONS to the edge itself is told (RFC 3261 §11.2). */
-const CAPABILITIES =
-  'Allow: REGISTER, SUBSCRIBE, PUBLISH, NOTIFY, INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, REFER, INFO, UPDATE, PRACK\r\n' +
-  'Accept: application/sdp, application/pidf+xml\r\n' +
-  'Supported: path, outbound\r\n';
 
 /** A host that is an address and not a domain. */
 const IP_LITERAL = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\])$/;
@@ -33,6 +28,8 @@ export class OnRequest implements FrontUser {
     private readonly replies: Replies,
     private readonly counters: EdgeCounters,
     private readonly admission: Admission,
+    /** Header lines that tell what is served here. */
+    private readonly capabilities: string,
   ) {}
 
   onRequest(transaction: ServerTransaction): void {
@@ -57,7 +54,7 @@ export class OnRequest implements FrontUser {
         else this.calls.handle(transaction);
         return;
       case 'OPTIONS':
-        if (this.#isForUs(request)) this.replies.answerStateless(transaction, 200, CAPABILITIES);
+        if (this.#isForUs(request)) this.replies.answerStateless(transaction, 200, this.capabilities);
         else this.calls.handle(transaction);
         return;
       default:
@@ -78,8 +75,10 @@ export class OnRequest implements FrontUser {
     const maxForwards = request.maxForwards();
     if (maxForwards.ok && maxForwards.value === 0) {
       // RFC 3261 §11: an OPTIONS whose hops end here is answered here.
-      if (request.method === 'OPTIONS') this.replies.answerStateless(transaction, 200, CAPABILITIES);
-      else this.replies.refuse(transaction, 'tooManyHops');
+      if (request.method === 'OPTIONS') {
+        const told = this.#isForUs(request) ? this.capabilities : AS_PROXY;
+        this.replies.answerStateless(transaction, 200, told);
+      } else this.replies.refuse(transaction, 'tooManyHops');
       return true;
     }
     if (!request.has('proxy-require')) return false;

@@ -23,6 +23,7 @@ export const CALL_OPTIONS = {
   offline: undefined,
   qualify: undefined,
   dialogs: undefined,
+  profiles: false,
 } satisfies Partial<CoreOptions>;
 
 export const EDGE = { id: 'edge-1', epoch: 1_000 };

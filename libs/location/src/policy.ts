@@ -32,6 +32,13 @@ export type OutboundMode = (typeof OUTBOUND_MODES)[number];
 export const WATCHER_POLICIES = ['allow', 'confirm', 'block'] as const;
 export type WatcherPolicy = (typeof WATCHER_POLICIES)[number];
 
+/**
+ * Whom a request may say it is from (RFC 3261 §8.1.1.3). `any`: anybody, and only what the edge asserts is proved. `own`: the
+ * authenticated user by one of their names, whom they have a grant for, or nobody (`anonymous.invalid`).
+ */
+export const FROM_POLICIES = ['any', 'own'] as const;
+export type FromPolicy = (typeof FROM_POLICIES)[number];
+
 /** The rules for registrations and subscriptions of one address-of-record. */
 export interface Policy {
   /** Seconds; shorter requests below one hour are refused with 423 (RFC 3261 §10.3 step 7). */
@@ -62,6 +69,8 @@ export interface Policy {
   /** Push notification services (RFC 8599 `pn-provider`) that are served; others get 555. Absent: `pn-*` has no meaning. */
   readonly push?: readonly string[];
   readonly watchers?: WatcherPolicy;
+  /** Absent: any. */
+  readonly from?: FromPolicy;
 }
 
 /** What a domain or a user sets of it. */
@@ -108,6 +117,7 @@ const SETTINGS: Readonly<Record<keyof Policy, true>> = {
   serviceRoute: true,
   push: true,
   watchers: true,
+  from: true,
 };
 export const POLICY_SETTINGS = Object.keys(SETTINGS) as readonly (keyof Policy)[];
 

@@ -77,6 +77,7 @@ describe('A05 policies', () => {
     serviceRoute: ['<sip:p1.example.test;lr>', '<sips:p2.example.test;transport=tcp;lr;x=y>'],
     push: ['apns', 'webpush'],
     watchers: 'confirm',
+    from: 'own',
   };
   const policy = '/v1/domains/example.test/users/alice/policy';
 
@@ -120,6 +121,7 @@ describe('A05 policies', () => {
       { serviceRoute: ['<sip:p.example.test;lr>\r\nX: y'] },
       { push: ['APNS!'] },
       { watchers: 'everyone' },
+      { from: 'mine' },
       { maxContact: 3 },
     ];
     for (const body of bad) {

@@ -1,6 +1,7 @@
 import { hashHa1, readAnswer } from '@rollcall/digest';
 import type { Algorithm, Answer, NonceAuthority, ReadAnswer, Verifier } from '@rollcall/digest';
 import type { Clock } from '@rollcall/kernel';
+import type { User } from '@rollcall/location';
 import { parseUri, uriEquals } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
 import type { ServerTransaction } from '@rollcall/sip-transaction';
@@ -8,6 +9,7 @@ import type { DigestOutcome, EdgeCounters } from './counters.ts';
 import type { DomainTable } from './domain-table.ts';
 import type { GuessGuard } from './guess-guard.ts';
 import type { Replies, Side } from './reply.ts';
+import type { SenderCheck } from './sender-check.ts';
 import type { Account, UserCache } from './user-cache.ts';
 
 export interface DigestPolicy {
@@ -48,6 +50,7 @@ export class Authenticator {
     private readonly clock: Clock,
     private readonly policy: DigestPolicy,
     private readonly guard: GuessGuard,
+    private readonly senders: SenderCheck,
   ) {
     // Compared with for a user that does not exist, so that the same work is done; no password hashes to it.
     const nobody = (algorithm: Algorithm): string => hashHa1(algorithm, '', '', nonces.issue(clock.now()));
@@ -163,7 +166,10 @@ export class Authenticator {
     }
     this.#count('accepted');
     this.guard.proved(address, answer.realm, answer.username);
-    claim.next(transaction, account);
+    this.senders.check(transaction.request, user, (refusal) => {
+      if (refusal === undefined) claim.next(transaction, account);
+      else this.replies.refuse(transaction, refusal, refusal === 'foreignFrom' ? warning(user) : '');
+    });
   }
 
   /** A phone that has proved itself before is still challenged at an address that is banned for what others do there. */
@@ -201,5 +207,8 @@ export class Authenticator {
     this.counters.digest[outcome] += 1;
   }
 }
+
+/** Whoever has proved to be this user may be told what they are called (RFC 3261 §20.43). */
+const warning = ({ aor }: User): string => `Warning: 399 rollcall "From is not ${aor}"\r\n`;
 
 const NOTHING: ReadAnswer = { kind: 'empty' };

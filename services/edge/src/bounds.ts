@@ -2,6 +2,7 @@ import type { InnerLink, NativeFront, NetLimits } from '@rollcall/sip-net';
 import type { EdgeConfig } from './config.ts';
 import type { CoreOptions, EdgeCore } from './core.ts';
 import type { Bound } from './metrics.ts';
+import { MAX_ASKED } from './sender-check.ts';
 
 /** Requests that wait for the answer of a registrar or a presence. */
 export const INNER_PENDING = 20_000;
@@ -55,6 +56,7 @@ export function boundsOf({ config, net, core, front, registrar, presence }: Boun
   const size = (name: keyof ReturnType<NativeFront['sizes']>) => () => front.sizes()[name];
   return [
     { queue: 'users', limit: config.userCache, size: () => core.users.size },
+    { queue: 'senders-asked', limit: MAX_ASKED, size: () => core.senders.asked },
     { queue: 'nonces', limit: config.nonceLimit, size: () => core.nonces.counted },
     { queue: 'server-transactions', limit: net.maxServerTransactions, size: size('pending') },
     { queue: 'completed-transactions', limit: net.maxCompletedTransactions, size: size('completed') },

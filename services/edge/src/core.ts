@@ -44,6 +44,8 @@ import type { RegisterListener } from './register-listeners.ts';
 import { REFUSALS } from './refusals.ts';
 import { Replies } from './reply.ts';
 import { Router } from './routing.ts';
+import { SenderCheck } from './sender-check.ts';
+import type { SenderSource } from './sender-check.ts';
 import { SubscribeOrder } from './subscribe-order.ts';
 import { Networks, TrustedPeers } from './trusted-peers.ts';
 import type { Network } from './trusted-peers.ts';
@@ -55,9 +57,10 @@ export interface CorePorts {
   readonly front: SipFront & { datagramsWait?(): number };
   readonly registrar: InnerLink;
   readonly presence: InnerLink;
-  readonly users: Pick<UserDirectory, 'find' | 'findByCredentials' | 'onChange'> & {
-    readonly domains: Pick<UserDirectory['domains'], 'list' | 'onChange'>;
-  };
+  readonly users: Pick<UserDirectory, 'findByCredentials' | 'onChange'> &
+    SenderSource & {
+      readonly domains: Pick<UserDirectory['domains'], 'list' | 'onChange'>;
+    };
   readonly location: LocationReader;
   readonly storeClock: StoreClock;
   readonly leases: Pick<EdgeLeases, 'find'>;
@@ -109,6 +112,7 @@ export interface EdgeCore {
   /** To be told of every address that is listened on, before requests come. */
   readonly own: OwnAddresses;
   readonly guard: GuessGuard;
+  readonly senders: SenderCheck;
   readonly admission: Admission;
   readonly busy: BusyFlows;
   /** True for a connection to another edge of ours. */
@@ -150,6 +154,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     random,
   });
   const guard = new GuessGuard(options.guard, new Networks(options.guard.exempt), clock, log);
+  const senders = new SenderCheck(ports.users, domains);
   const authenticator = new Authenticator(
     nonces,
     new Verifier(),
@@ -160,6 +165,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     clock,
     options.digest,
     guard,
+    senders,
   );
   const forwarder = (target: InnerTarget, link: InnerLink): InnerForwarder =>
     new InnerForwarder(target, link, replies, counters, trace, options.inner, ports.isTraced);
@@ -279,6 +285,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): EdgeCore {
     nonces,
     own,
     guard,
+    senders,
     admission,
     busy,
     isInner: (flow) => egress.isInner(flow),

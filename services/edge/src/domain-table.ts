@@ -1,6 +1,6 @@
 import type { Timers } from '@rollcall/kernel';
 import { DomainFeed, StoreUnavailable } from '@rollcall/location';
-import type { DigestAlgorithm, Domain, DomainSource } from '@rollcall/location';
+import type { DigestAlgorithm, Domain, DomainSource, FromPolicy } from '@rollcall/location';
 import type { EdgeLog } from './ports.ts';
 
 /** A domain as the edge sees it. */
@@ -9,6 +9,9 @@ export interface ServedDomain {
   readonly realm: string;
   /** Seconds below which its registrar refuses, when it has a rule of its own. */
   readonly minExpires?: number;
+  readonly from?: FromPolicy;
+  /** False: grants do not count. */
+  readonly thirdParty?: boolean;
 }
 
 /** The domains that we are responsible for, by every name that they have; read again when one changes. */
@@ -70,6 +73,8 @@ export class DomainTable {
         name: domain.name,
         realm: domain.realm ?? domain.name,
         ...(domain.minExpires === undefined ? undefined : { minExpires: domain.minExpires }),
+        ...(domain.from === undefined ? undefined : { from: domain.from }),
+        ...(domain.thirdParty === undefined ? undefined : { thirdParty: domain.thirdParty }),
       };
       for (const alias of domain.aliases ?? []) {
         byHost.set(alias.toLowerCase(), served);

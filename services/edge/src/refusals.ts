@@ -46,6 +46,12 @@ export const REFUSALS = {
     section: 'RFC 3261 §26.3.2.4',
     label: 'foreign-route',
   },
+  foreignFrom: {
+    status: 403,
+    reason: 'From Is Not Yours',
+    section: 'RFC 3261 §8.1.1.3, §22.1',
+    label: 'foreign-from',
+  },
   banned: { status: 403, reason: 'Forbidden', section: 'RFC 3261 §26.3.2.4', label: 'address-banned' },
   notFound: { status: 404, reason: 'Not Found', section: 'RFC 3261 §16.5', label: 'unknown-user' },
   foreignScheme: {

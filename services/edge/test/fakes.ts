@@ -253,6 +253,7 @@ export class FakeStore {
     return this.away ? Promise.reject(new StoreUnavailable('away')) : Promise.resolve(read());
   }
 
+  readonly grants = new Map<Aor, readonly Aor[]>();
   readonly pushes: PushRequest[] = [];
   /** Whether a push notification is taken. */
   pushTaken = true;
@@ -273,6 +274,9 @@ export class FakeStore {
     onChange: (listener: (aor: Aor | undefined) => void): (() => void) => {
       this.#listeners.push(listener);
       return () => undefined;
+    },
+    grants: {
+      get: (aor: Aor): Promise<readonly Aor[]> => this.#ask(() => this.grants.get(aor) ?? []),
     },
     domains: {
       list: (): Promise<readonly Domain[]> => this.#ask(() => this.domainList),

@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import { ProblemError } from '@rollcall/http';
 import {
   DIGEST_ALGORITHMS,
+  FROM_POLICIES,
   ON_LIMIT,
   OUTBOUND_MODES,
   PATH_MODES,
@@ -90,6 +91,10 @@ export const POLICY_FIELDS = {
     }),
   ),
   watchers: choice(WATCHER_POLICIES, 'Who may watch a user without rules of their own'),
+  from: choice(
+    FROM_POLICIES,
+    'Whom requests other than REGISTER may say they are from: anybody, or only the authenticated user, their aliases, whom they have a grant for, and anonymous.invalid; others get 403',
+  ),
 } as const;
 
 export const PolicyBody = Type.Object(POLICY_FIELDS, { additionalProperties: false, title: 'Policy' });

@@ -160,6 +160,20 @@ describe('small parts', () => {
     expect(chooseType([range('*/*'), range('a/b', '0.000')], ['a/b'])).toBeUndefined();
     expect(chooseType([range('a/*', '0'), range('a/b')], ['a/b'])).toBe('a/b');
     expect(chooseType([range('a/c')], ['a/b', 'a/c'])).toBe('a/c');
+    expect(chooseType([], ['a/b'])).toBeUndefined();
+  });
+
+  test('Accept: the higher q goes first, our order where they are equal', () => {
+    const range = (type: string, q?: string) => ({
+      type,
+      params: new Map(q === undefined ? [] : [['q', q]]),
+    });
+    expect(chooseType([range('a/b', '0.5'), range('a/c')], ['a/b', 'a/c'])).toBe('a/c');
+    expect(chooseType([range('a/b', '0.25'), range('a/c', '0.250')], ['a/b', 'a/c'])).toBe('a/b');
+    expect(chooseType([range('*/*', '0.1'), range('a/d', '0.2')], ['a/b', 'a/c', 'a/d'])).toBe('a/d');
+    expect(chooseType([range('a/b', '0.9'), range('a/*')], ['a/b', 'a/c'])).toBe('a/c');
+    for (const odd of ['2', '-1', 'high', ''])
+      expect(chooseType([range('a/b', odd), range('a/c', '0.9')], ['a/b', 'a/c']), odd).toBe('a/b');
   });
 
   test('parameters split outside quotes only', () => {

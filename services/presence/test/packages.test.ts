@@ -219,6 +219,11 @@ describe('presence for old phones', () => {
     ['application/xpidf+xml, text/xml+msrtc.pidf', 'application/xpidf+xml', '<status status="open" />'],
     ['application/cpim-pidf+xml', 'application/cpim-pidf+xml', '<basic>open</basic>'],
     ['application/xpidf+xml, application/pidf+xml', 'application/pidf+xml', '<basic>open</basic>'],
+    [
+      'application/xpidf+xml, application/pidf+xml;q=0.5',
+      'application/xpidf+xml',
+      '<status status="open" />',
+    ],
   ])('S13 P10 Accept: %s', async (accept, type, body) => {
     const world = new World();
     await world.register('registered');

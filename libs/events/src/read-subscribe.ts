@@ -228,9 +228,11 @@ function readTarget(request: SipRequest): Result<{ contact: string; route: reado
   const contacts = request.contacts();
   const routes = request.recordRoutes();
   if (!contacts.ok || !routes.ok) return err(malformed);
-  if (contacts.value.kind !== 'list') return err(refusal('no-contact'));
-  const [contact, second] = contacts.value.contacts;
-  if (contact === undefined || second !== undefined) return err(refusal('no-contact'));
+  // `*` is for REGISTER alone (§10.2.2).
+  if (contacts.value.kind === 'wildcard') return err(refusal('contact-no-target'));
+  const [contact, second] = contacts.value.kind === 'list' ? contacts.value.contacts : [];
+  if (contact === undefined) return err(refusal('no-contact'));
+  if (second !== undefined) return err(refusal('many-contacts'));
   return ok({ contact: contact.uriText, route: routes.value.map((route) => route.text) });
 }
 

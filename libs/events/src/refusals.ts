@@ -11,6 +11,12 @@ export interface RefusalRow {
 export const REFUSALS = {
   malformed: { status: 400, rfc: 'RFC 3261 §21.4.1' },
   'no-contact': { status: 400, reason: 'Contact Missing', rfc: 'RFC 6665 §8.1.1, RFC 3261 §12.1.1' },
+  'many-contacts': {
+    status: 400,
+    reason: 'More Than One Contact',
+    rfc: 'RFC 3261 §8.1.1.8, §12.1.1',
+  },
+  'contact-no-target': { status: 400, reason: 'Contact Names No Address', rfc: 'RFC 3261 §10.2.2, §12.1.1' },
   'empty-publication': { status: 400, reason: 'Body Missing', rfc: 'RFC 3903 §6 step 5' },
   'bad-document': { status: 400, reason: 'Malformed Document', rfc: 'RFC 3903 §6 step 5' },
   'not-allowed': { status: 403, rfc: 'RFC 6665 §4.2.1.3' },

@@ -140,6 +140,15 @@ describe('SUBSCRIBE, RFC 6665 §4.2.1', () => {
     },
   );
 
+  test.each([
+    ['<sip:a@192.0.2.1>, <sip:a@192.0.2.2>', 'More Than One Contact'],
+    ['<sip:a@192.0.2.1>\r\nContact: <sip:a@192.0.2.2>', 'More Than One Contact'],
+    ['*', 'Contact Names No Address'],
+  ])('Contact: %s is 400, and the reason says what is wrong', async (contact, reason) => {
+    const response = await new World().subscribe({ contact });
+    expect([response.status, response.reason]).toEqual([400, reason]);
+  });
+
   test('unknown To-tags are answered 481, whatever they look like', async () => {
     const world = new World();
     for (const toTag of ['as211b359e', '99.AAAAAAAAAAAAAAAA', '1.AAAAAAAAAAAAAAAA']) {

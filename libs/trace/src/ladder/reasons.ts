@@ -47,6 +47,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'bad-uri': 'The Request-URI cannot be read',
   'foreign-target': 'The request is for a domain that is not served here',
   'foreign-domain': 'The domain in the Request-URI is not served here: check the domain the phone is set to',
+  'foreign-from':
+    'From names somebody else than the user who has proved who they are, and the policy refuses that',
   'foreign-route': 'The Route leads elsewhere, and this is no open relay',
   'unknown-user': 'There is no such user',
   'foreign-scheme': 'Only sip:, sips: and tel: addresses are understood',
@@ -92,6 +94,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   overloaded: 'Too many requests are waiting',
   // presence
   'no-contact': 'Without a Contact nobody knows where to send the NOTIFY',
+  'many-contacts': 'A subscription has one Contact, and the phone names several',
+  'contact-no-target': 'Contact * means something in a REGISTER only: no NOTIFY can be sent there',
   'empty-publication': 'A first PUBLISH must carry the state that it publishes',
   'bad-document': 'The body is not a well-formed document of its type',
   'dialog-shared': 'A dialog carries one subscription only',

@@ -83,6 +83,8 @@ export const METRICS = {
   storeSeconds: 'rollcall_store_seconds',
   storePending: 'rollcall_store_pending',
   storeConnected: 'rollcall_store_connected',
+  /** Entries of streams that a later version wrote, read over */
+  laterEntries: 'rollcall_stream_later_entries_total',
   /** queue: every bounded map, queue and pool has a size and a limit (invariant 9 of ARCHITECTURE.md) */
   boundSize: 'rollcall_bound_size',
   boundLimit: 'rollcall_bound_limit',

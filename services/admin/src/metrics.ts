@@ -7,7 +7,7 @@ export interface AdminMetricsSources {
   readonly names: typeof METRICS;
   readonly buckets: readonly number[];
   readonly streams: StreamGate;
-  readonly store: Pick<Store, 'ready' | 'stats'>;
+  readonly store: Pick<Store, 'ready' | 'stats' | 'laterEntries'>;
   readonly webhooks: Pick<WebhookDispatcher, 'counters' | 'running'>;
 }
 
@@ -61,6 +61,12 @@ export class AdminMetrics {
     metrics.collect(names.storeErrors, 'Store calls that failed.', 'counter', () => [
       { value: store.stats().failures },
     ]);
+    metrics.collect(
+      names.laterEntries,
+      'Entries of streams that a later version wrote, and that are read over.',
+      'counter',
+      () => [{ value: store.laterEntries.count }],
+    );
   }
 
   answered(route: string, method: string, status: number, seconds: number): void {

@@ -93,6 +93,7 @@ class RunningPresence {
       core,
       stats: () => store.stats(),
       storeUp: () => store.ready(),
+      laterEntries: () => store.laterEntries.count,
       connections: () => this.#inner?.connections() ?? 0,
       linkPending: () => link.stats().pending,
     });

@@ -16,6 +16,7 @@ export interface MetricNames {
   readonly storeErrors: string;
   readonly storePending: string;
   readonly storeConnected: string;
+  readonly laterEntries: string;
   readonly boundSize: string;
   readonly boundLimit: string;
 }
@@ -30,6 +31,7 @@ export interface MetricSources {
     readonly pending: number;
   };
   readonly storeUp: () => boolean;
+  readonly laterEntries: () => number;
   connections(): number;
   linkPending(): number;
 }
@@ -86,7 +88,11 @@ function exposeBounds(metrics: Metrics, names: MetricNames, core: PresenceCore):
   ]);
 }
 
-function exposeStore(metrics: Metrics, names: MetricNames, { stats, storeUp }: MetricSources): void {
+function exposeStore(
+  metrics: Metrics,
+  names: MetricNames,
+  { stats, storeUp, laterEntries }: MetricSources,
+): void {
   metrics.collect(names.storeCommands, 'Calls to the store.', 'counter', () => [{ value: stats().calls }]);
   metrics.collect(names.storeErrors, 'Calls to the store that failed.', 'counter', () => [
     { labels: { reason: 'timeout' }, value: stats().timeouts },
@@ -94,6 +100,12 @@ function exposeStore(metrics: Metrics, names: MetricNames, { stats, storeUp }: M
   ]);
   metrics.gauge(names.storePending, 'Calls to the store without an answer yet.', () => stats().pending);
   metrics.gauge(names.storeConnected, '1 while the store can be reached.', () => (storeUp() ? 1 : 0));
+  metrics.collect(
+    names.laterEntries,
+    'Entries of streams that a later version wrote, and that are left to it.',
+    'counter',
+    () => [{ value: laterEntries() }],
+  );
 }
 
 function pairs(counts: ReadonlyMap<string, number>, first: string, second: string) {

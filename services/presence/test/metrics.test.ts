@@ -7,20 +7,29 @@ import { describe, expect, test } from 'vitest';
 import { exposeMetrics } from '../src/metrics.ts';
 import { World } from './harness/world.ts';
 
-/** Values of a label of a metric, as Prometheus reads them. */
-async function valuesOf(world: World, metric: string, label: string): Promise<readonly string[]> {
+async function textOf(world: World, laterEntries = 0): Promise<string> {
   const metrics = createMetrics({ defaults: false });
   exposeMetrics(metrics, METRICS, {
     core: world.replicas[0]!,
     stats: () => ({ calls: 0, failures: 0, timeouts: 0, pending: 0 }),
     storeUp: () => true,
+    laterEntries: () => laterEntries,
     connections: () => 0,
     linkPending: () => 0,
   });
-  const samples = [...(await metrics.text()).matchAll(new RegExp(`^${metric}\\{(.*)\\} \\d+$`, 'gm'))];
+  return metrics.text();
+}
+
+/** Values of a label of a metric, as Prometheus reads them. */
+async function valuesOf(world: World, metric: string, label: string): Promise<readonly string[]> {
+  const samples = [...(await textOf(world)).matchAll(new RegExp(`^${metric}\\{(.*)\\} \\d+$`, 'gm'))];
   const values = samples.map(([, labels = '']) => new RegExp(`(?:^|,)${label}="([^"]*)"`).exec(labels)?.[1]);
   return [...new Set(values.map((value) => value ?? ''))];
 }
+
+test('entries of a later version that are left to it are counted', async () => {
+  expect(await textOf(new World(), 7)).toMatch(new RegExp(`^${METRICS.laterEntries} 7$`, 'm'));
+});
 
 describe('labels come from closed sets, whatever a packet holds', () => {
   test('of refusals: the labels of docs/refusals.md', async () => {

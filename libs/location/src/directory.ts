@@ -106,6 +106,11 @@ export interface EdgeLease {
   readonly http?: string;
 }
 
+/** A lease as it was found, and for how many milliseconds it still holds unless it is renewed. */
+export interface FoundLease extends EdgeLease {
+  readonly leftMs: number;
+}
+
 /** Leases of the edges. A lease that is not renewed is gone after its time to live. */
 export interface EdgeLeases {
   /** Takes or renews a lease for `ttlMs`. Throws `StoreUnavailable`. */
@@ -113,7 +118,7 @@ export interface EdgeLeases {
   /** Gives it up, if it is still of this epoch. Throws `StoreUnavailable`. */
   release(lease: EdgeLease): Promise<void>;
   /** Undefined when no such edge lives. Throws `StoreUnavailable`. */
-  find(id: string): Promise<EdgeLease | undefined>;
+  find(id: string): Promise<FoundLease | undefined>;
   /** All that live, by id. Throws `StoreUnavailable`. */
   list(): Promise<readonly EdgeLease[]>;
 }

@@ -1,4 +1,4 @@
-import type { EdgeLease, EdgeLeases, StoreClock } from '@rollcall/location';
+import type { EdgeLease, EdgeLeases, FoundLease, StoreClock } from '@rollcall/location';
 import { listOf, textOf } from './call.ts';
 import type { Reply } from './call.ts';
 import type { StoreClient } from './client.ts';
@@ -36,17 +36,26 @@ export class RedisEdges implements EdgeLeases {
     await this.client.run(releaseScript, slotOf(key), [key, print(lease)]);
   }
 
-  async find(id: string): Promise<EdgeLease | undefined> {
+  async find(id: string): Promise<FoundLease | undefined> {
     const key = leaseKey(id);
-    return readLease(await this.client.command(slotOf(key), ['GET', key]));
+    const slot = slotOf(key);
+    const [text, left] = await Promise.all([
+      this.client.command(slot, ['GET', key]),
+      this.client.command(slot, ['PTTL', key]),
+    ]);
+    const lease = readLease(text);
+    // Not positive: it ended between the two.
+    const leftMs = Number(left);
+    return lease === undefined || leftMs <= 0 ? undefined : { ...lease, leftMs };
   }
 
   async list(): Promise<readonly EdgeLease[]> {
     const reply = await this.client.command(INDEX_SLOT, ['ZRANGE', INDEX, '0', '-1']);
     const ids = listOf(reply).map((id) => textOf(id));
     // The index may be ahead of a lease that was given up: the lease itself decides.
-    const leases = await Promise.all(ids.sort().map((id) => this.find(id)));
-    return leases.filter((lease) => lease !== undefined);
+    const keys = ids.sort().map(leaseKey);
+    const texts = await Promise.all(keys.map((key) => this.client.command(slotOf(key), ['GET', key])));
+    return texts.map(readLease).filter((lease) => lease !== undefined);
   }
 }
 

@@ -347,6 +347,21 @@ describe('to another edge', () => {
     expect(edge.front.sent).toHaveLength(0);
   });
 
+  it('E11 a lease is believed until it ends, and no longer', async () => {
+    const edge = await withBob();
+    const there = { id: 'edge-2', epoch: 77 };
+    edge.store.leases.set('edge-2', { ...there, inner: '10.9.9.2:5070', leftMs: 700 });
+    edge.store.bindings.set(BOB, [binding('sip:bob@10.0.0.1', [pathOf('t9', there)])]);
+    await call(edge);
+    edge.store.leases.delete('edge-2');
+    edge.hand.turn(699);
+    await call(edge);
+    expect(edge.front.sent).toHaveLength(2);
+    edge.hand.turn(1);
+    expect(statuses(await call(edge))).toEqual([480]);
+    expect(edge.front.sent).toHaveLength(2);
+  });
+
   it('B21 the store away is 503 with Retry-After', async () => {
     const edge = await withBob(['t1']);
     await call(edge, { method: 'MESSAGE' });

@@ -2,7 +2,7 @@ import { ha1Set } from '@rollcall/digest';
 import { epochMs } from '@rollcall/kernel';
 import type { Clock, EpochMs, TimerHandle, Timers } from '@rollcall/kernel';
 import { StoreUnavailable } from '@rollcall/location';
-import type { Aor, Binding, Domain, EdgeLease, LocationSnapshot, User } from '@rollcall/location';
+import type { Aor, Binding, Domain, EdgeLease, FoundLease, LocationSnapshot, User } from '@rollcall/location';
 import { edit } from '@rollcall/sip';
 import type { SipRequest, SipResponse } from '@rollcall/sip';
 import type {
@@ -229,7 +229,8 @@ export class FakeStore {
     { name: 'example.test', aliases: ['example.alias'] },
     { name: 'other.test' },
   ];
-  readonly leases = new Map<string, EdgeLease>();
+  /** Each holds for a while unless it says for how long. */
+  readonly leases = new Map<string, EdgeLease & Partial<FoundLease>>();
   readonly bindings = new Map<string, Binding[]>();
   readonly #listeners: ((aor: Aor | undefined) => void)[] = [];
 
@@ -285,7 +286,11 @@ export class FakeStore {
   };
 
   readonly leaseSource = {
-    find: (id: string): Promise<EdgeLease | undefined> => this.#ask(() => this.leases.get(id)),
+    find: (id: string): Promise<FoundLease | undefined> =>
+      this.#ask(() => {
+        const lease = this.leases.get(id);
+        return lease === undefined ? undefined : { leftMs: 15_000, ...lease };
+      }),
   };
   readonly location = {
     read: (aor: Aor): Promise<LocationSnapshot> =>

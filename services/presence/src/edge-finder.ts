@@ -1,7 +1,7 @@
 import { BoundedMap } from '@rollcall/kernel';
 import type { Clock } from '@rollcall/kernel';
 import { readFlowToken } from '@rollcall/location';
-import type { EdgeLease } from '@rollcall/location';
+import type { FoundLease } from '@rollcall/location';
 import { routeUri } from '@rollcall/events';
 import type { Subscription } from '@rollcall/events';
 import { parseUri } from '@rollcall/sip';
@@ -10,10 +10,10 @@ import type { Peer } from './ports.ts';
 
 /** The part of `EdgeLeases` that finds one. Throws `StoreUnavailable`. */
 export interface LeaseReader {
-  find(id: string): Promise<EdgeLease | undefined>;
+  find(id: string): Promise<FoundLease | undefined>;
 }
 
-/** How long a lease is believed without asking again: far shorter than it lives. */
+/** How long an answer is believed without asking again; a lease never beyond its end. */
 const BELIEVED_MS = 2_000;
 const KEPT = 1_024;
 /** RFC 3261 §19.1.2. */
@@ -45,9 +45,11 @@ export class EdgeFinder {
   }
 
   async #ask(edge: string): Promise<Peer | undefined> {
+    const now = this.clock.now();
     const lease = await this.leases.find(edge);
     const peer = lease === undefined ? undefined : readPeer(lease.inner);
-    this.#found.set(edge, { peer, until: this.clock.now() + BELIEVED_MS });
+    // Counted from before the store was asked.
+    this.#found.set(edge, { peer, until: now + Math.min(BELIEVED_MS, lease?.leftMs ?? BELIEVED_MS) });
     return peer;
   }
 }

@@ -244,7 +244,7 @@ export class World {
             Promise.resolve(
               id === 'gone'
                 ? undefined
-                : { id, epoch: 1, inner: `127.0.0.1:${id === 'e1' ? '7001' : '7002'}` },
+                : { id, epoch: 1, inner: `127.0.0.1:${id === 'e1' ? '7001' : '7002'}`, leftMs: 15_000 },
             ),
         },
         link: {

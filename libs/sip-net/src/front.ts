@@ -49,6 +49,8 @@ export interface SipFrontOptions {
   readonly proxies?: AddressSet;
   /** Who looks on at the messages, if anybody. */
   readonly tap?: TapSlot;
+  /** Datagrams are read and sent many at a time where the system lets us; true unless said otherwise. */
+  readonly datagramBatches?: boolean;
 }
 
 export interface FrontSizes {
@@ -277,12 +279,14 @@ class Front implements NativeFront, StreamUser {
       ...options,
       counters: this.counters,
       tap: this.#tap,
+      batches: this.#options.datagramBatches ?? true,
       now: () => this.#options.clock.now(),
       onDatagram: (raw, flow) => {
         this.#receive(raw, flow);
       },
     });
     await listener.start();
+    this.#log.debug({ ...listener.local, batches: listener.inBatches }, 'datagrams are read');
     this.#udp.push(listener);
   }
 

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 
+/** So much goes out before the turn is over, bytes: the peer works on it while this process goes on reading. */
+const FLUSH_AT = 16_384;
+
 /**
- * What is written to a socket within one turn of the event loop goes out in one `write`: one system call and one
+ * What is written to a socket within one turn of the event loop goes out in few `write`s: one system call and one
  * segment instead of many. `setImmediate` and not a microtask, because libuv reads up to 32 datagrams in one poll phase
  * and runs the microtasks after each of them; the check phase comes once, after all.
  */
@@ -22,6 +25,7 @@ export class TickWriter {
   write(text: string): void {
     if (this.#pending === '') schedule(this);
     this.#pending += text;
+    if (this.#pending.length >= FLUSH_AT) this.flush();
   }
 
   flush(): void {

@@ -1,13 +1,14 @@
-import type { RemoteInfo, Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Endpoint, Flow } from '@rollcall/sip-transaction';
 import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
 import { type Advertised, advertisedFor } from './advertised.ts';
+import { DatagramBatches, type OnDatagram } from './batches/datagram-batches.ts';
 import type { FrontCounters } from './counters.ts';
 import { PROBE_MS, QueueProbe } from './queue-probe.ts';
 import { answerBinding } from './stun.ts';
 import type { TapSlot } from './tap.ts';
-import { openUdpSocket, sendDatagram } from './udp-sender.ts';
+import { openUdpSocket } from './udp-sender.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -28,6 +29,8 @@ export interface UdpOptions {
   readonly advertisedIPv4?: Endpoint | undefined;
   readonly counters: FrontCounters;
   readonly tap: TapSlot;
+  /** Reads and sends many datagrams at a time where the system lets us. */
+  readonly batches: boolean;
   onDatagram(raw: string, flow: Flow): void;
   readonly now: () => number;
 }
@@ -44,6 +47,7 @@ export class UdpListener {
   readonly #isIPv6: boolean;
   readonly #flows = new Array<UdpFlow | undefined>(KEPT_FLOWS).fill(undefined);
   open = false;
+  #batches: DatagramBatches | undefined;
   readonly #probe: QueueProbe;
   #probing: NodeJS.Timeout | undefined;
 
@@ -60,23 +64,34 @@ export class UdpListener {
     }, options.now);
   }
 
+  /** True when datagrams are read and sent many at a time. */
+  get inBatches(): boolean {
+    return this.#batches !== undefined;
+  }
+
   /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
   async start(): Promise<void> {
+    const { host, port, batches } = this.#options;
+    if (batches) this.#batches = await DatagramBatches.open(host, port, this.#isIPv6, this.#onDatagram);
+    const fd = this.#batches?.fd;
     await new Promise<void>((resolve, reject) => {
       this.#socket.once('error', reject);
-      this.#socket.bind({ port: this.#options.port, address: this.#options.host, exclusive: true }, () => {
+      this.#socket.bind(fd === undefined ? { port, address: host, exclusive: true } : { fd }, () => {
         this.#socket.off('error', reject);
         resolve();
       });
     });
+    this.#batches?.claimPort();
     this.local = { address: this.#options.host, port: this.#socket.address().port };
     this.advertised = { any: this.#options.advertised ?? this.local, ipv4: this.#options.advertisedIPv4 };
     this.open = true;
     this.#socket.on('error', () => {
       this.#options.counters.datagramsFailed += 1;
     });
-    this.#socket.on('message', (data, source) => {
-      this.#receive(data, source);
+    this.#socket.on('message', (data, { address, port }) => {
+      this.#onDatagram(data, 0, data.length, plainAddress(address), port);
+      // Node read the first; what waits behind it is read at once.
+      this.#batches?.receive();
     });
     this.#probing = setInterval(() => {
       this.#probe.tick();
@@ -106,11 +121,16 @@ export class UdpListener {
     return new UdpFlow(this, address, Number(port));
   }
 
-  send(message: string, address: string, port: number): boolean {
+  send(message: string, to: UdpFlow): boolean {
     if (!this.open) return false;
     this.#options.counters.datagramsOut += 1;
-    const mapped = this.#isIPv6 && !address.includes(':');
-    sendDatagram(this.#socket, message, port, mapped ? `::ffff:${address}` : address);
+    const batches = this.#batches;
+    if (batches !== undefined) {
+      to.name ??= batches.nameOf(to.address, to.port);
+      if (batches.send(message, to.name)) return true;
+    }
+    // Node waits until the system takes it, or says what is wrong.
+    this.#sendAlone(Buffer.from(message, 'latin1'), to.address, to.port);
     return true;
   }
 
@@ -125,35 +145,50 @@ export class UdpListener {
     });
   }
 
-  #receive(data: Buffer, source: RemoteInfo): void {
+  readonly #onDatagram: OnDatagram = (octets, start, end, address, port) => {
+    if (!this.open) return;
+    const first = octets[start];
+    if (start === end || first === undefined || first < LOWEST_SIP_OCTET) {
+      if (!this.#isMessage(octets.subarray(start, end), address, port)) return;
+    } else this.#options.counters.datagramsIn += 1;
+    this.#options.onDatagram(octets.toString('latin1', start, end), this.#flowFrom(address, port));
+  };
+
+  /** False for what does not begin as SIP does, and has been seen to: probes, STUN, keep-alives. */
+  #isMessage(data: Buffer, address: string, port: number): boolean {
     const { counters } = this.#options;
     const first = data[0];
-    if (first !== undefined && first < LOWEST_SIP_OCTET && this.#probe.takes(data)) return;
+    if (first !== undefined && this.#probe.takes(data)) return false;
     counters.datagramsIn += 1;
     if (first === undefined || first === CR || first === LF) {
-      if (isBlank(data)) {
-        counters.keepAlives += 1;
-        return;
-      }
-    } else if (first < LOWEST_SIP_OCTET) {
-      this.#receiveStun(data, source);
-      return;
-    }
-    const raw = data.toString('latin1');
-    this.#options.onDatagram(raw, this.#flowFrom(plainAddress(source.address), source.port));
+      if (!isBlank(data)) return true;
+      counters.keepAlives += 1;
+    } else this.#receiveStun(data, address, port);
+    return false;
   }
 
   /** RFC 5626 §8: STUN comes to the port of SIP, as the keep-alive of a UDP flow. */
-  #receiveStun(data: Buffer, source: RemoteInfo): void {
+  #receiveStun(data: Buffer, address: string, port: number): void {
     const { counters } = this.#options;
-    const reply = answerBinding(data, plainAddress(source.address), source.port);
+    const reply = answerBinding(data, address, port);
     if (reply === undefined) {
       counters.notSip += 1;
       return;
     }
     counters.stunAnswered += 1;
-    this.#socket.send(reply, source.port, source.address);
+    this.#sendAlone(reply, address, port);
   }
+
+  #sendAlone(octets: Buffer, address: string, port: number): void {
+    const mapped = this.#isIPv6 && !address.includes(':');
+    // A callback costs an object and a tick: only where nearly all goes out without Node.
+    const onSent = this.#batches === undefined ? undefined : this.#onSent;
+    this.#socket.send(octets, port, mapped ? `::ffff:${address}` : address, onSent);
+  }
+
+  readonly #onSent = (error: Error | null): void => {
+    if (error !== null) this.#options.counters.datagramsFailed += 1;
+  };
 
   /** The flow of a peer; the same object as last time, for as long as nobody else needs its place. */
   #flowFrom(address: string, port: number): UdpFlow {
@@ -177,6 +212,8 @@ class UdpFlow implements Flow, Endpoint {
   readonly #listener: UdpListener;
   readonly address: string;
   readonly port: number;
+  /** What the system calls the peer; known once something has been sent by its own calls. */
+  name: Uint8Array | undefined = undefined;
   #id: string | undefined = undefined;
 
   constructor(listener: UdpListener, address: string, port: number) {
@@ -211,7 +248,7 @@ class UdpFlow implements Flow, Endpoint {
 
   send(message: string): boolean {
     this.#listener.tap.tap?.sent(message, this);
-    return this.#listener.send(message, this.address, this.port);
+    return this.#listener.send(message, this);
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import {
+  boolean,
   certificate,
   choice,
   endpoint,
@@ -24,6 +25,12 @@ export const transportSettings = {
     type: listeners(),
     default: [{ host: '0.0.0.0', port: 5060 }],
     help: 'Where phones reach the edge over UDP, and behind "/" the address that they are told.',
+  },
+  datagramBatches: {
+    env: 'ROLLCALL_DATAGRAM_BATCHES',
+    type: boolean(),
+    default: true,
+    help: 'Read many datagrams with one system call, where the machine (Linux, 64 bits) and the optional package koffi let us; one by one otherwise.',
   },
   sipTcp: {
     env: 'ROLLCALL_SIP_TCP',

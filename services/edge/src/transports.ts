@@ -19,6 +19,7 @@ export function transportOptions(config: EdgeConfig): Omit<SipFrontOptions, 'clo
   return {
     listeners: listeners.flatMap(([transport, some]) => some.map((one) => listenerOptions(transport, one))),
     limits: limitsOf(config),
+    datagramBatches: config.datagramBatches,
     webSocket: { origins: config.wsOrigins },
     proxies: new Networks(config.proxyProtocolFrom),
     ...(tls === undefined ? undefined : { tls }),

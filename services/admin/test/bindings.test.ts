@@ -90,6 +90,33 @@ describe('A01 bindings of an AoR', () => {
     expect((await admin.call('GET', url)).json?.['bindings']).toEqual([]);
   });
 
+  it('A01 a telephone number is that of the only domain where somebody has it', async () => {
+    const tel = '/v1/aors/tel:+49-30-123/bindings';
+    const give = (domain: string, user: string, name: string) =>
+      admin.call('PUT', `/v1/domains/${domain}/users/${user}/aliases/${name}`);
+    for (const domain of ['example.test', 'other.test']) {
+      await admin.call('PUT', `/v1/domains/${domain}`, { body: {} });
+      await admin.call('PUT', `/v1/domains/${domain}/users/alice`, { body: { password: 'x' } });
+    }
+    await admin.register(AOR, [binding('b1')]);
+    expect((await admin.call('GET', tel)).json).toMatchObject({ aor: 'tel:+4930123', bindings: [] });
+    expect((await give('example.test', 'alice', 'tel:+4930123')).status).toBe(204);
+    const found = await admin.call('GET', tel);
+    expect([found.json?.['aor'], found.json?.['bindings']]).toMatchObject([AOR, [{ id: 'b1' }]]);
+    const made = await admin.call('POST', '/v1/tokens', {
+      body: { name: 't', scope: 'write', domains: ['other.test'] },
+    });
+    const token = made.json?.['token'] as string;
+    expect((await admin.call('GET', tel, { token })).status).toBe(404);
+    await give('other.test', 'alice', 'tel:+4930123');
+    expect((await admin.call('GET', tel, { token })).json?.['aor']).toBe('sip:alice@other.test');
+    const { status, json } = await admin.call('GET', tel);
+    expect(status).toBe(400);
+    expect(json?.['detail']).toBe(
+      'tel:+4930123 does not say which domain is meant, and users of several domains have it: write sip:+4930123@ and the domain',
+    );
+  });
+
   it('A07 an alias shows no user of a domain that the token does not see', async () => {
     for (const domain of ['example.test', 'other.test'])
       await admin.call('PUT', `/v1/domains/${domain}`, { body: {} });

@@ -150,6 +150,8 @@ describe('A08 OpenAPI', () => {
     expect(links.length).toBeGreaterThan(2);
     for (const link of links) expect((await admin.app.inject(link)).statusCode, link).toBe(200);
     expect(page.body).not.toMatch(/ on\w+=|<style|style=|<script(?![^>]* src=)/);
+    const icon = /<link rel="icon" href="([^"]+)"/.exec(page.body)?.[1] ?? '/favicon.ico';
+    expect((await admin.app.inject(icon)).headers['content-type']).toBe('image/svg+xml');
     const script = await admin.app.inject('/docs/docs.js');
     expect(script.headers['content-type']).toBe('text/javascript; charset=utf-8');
     expect(script.body).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|https?:/);

@@ -13,6 +13,7 @@ const FILES = [
   { url: '/docs', file: 'docs.html', type: 'text/html; charset=utf-8' },
   { url: '/docs/docs.js', file: 'docs.js', type: 'text/javascript; charset=utf-8' },
   { url: '/docs/docs.css', file: 'docs.css', type: 'text/css; charset=utf-8' },
+  { url: '/docs/icon.svg', file: 'public/icon.svg', type: 'image/svg+xml' },
 ] as const;
 
 const ProblemPage = Type.Object(

@@ -91,6 +91,47 @@ describe('A10 the ladder of a registration', () => {
     expect(text).toMatch(/41\.20 +│◀─+ 200 OK ─+│/);
     expect(text).toContain('[RFC 3261 §22.2]');
   });
+
+  it('folds to the width of a terminal: columns first, then one part below the other', () => {
+    const names = [
+      'Presence',
+      'Edge edge-1',
+      ...Array.from({ length: 9 }, (_, n) => `Phone ${String(n + 1)}`),
+    ];
+    const lifelines = names.map((name) => ({ id: name, kind: 'phone', name, detail: '' }) as const);
+    const notify = (n: number) =>
+      ({
+        at: n * 1_000,
+        from: 'Edge edge-1',
+        to: `Phone ${String(n)}`,
+        kind: 'request',
+        label: 'NOTIFY',
+        tone: 'plain',
+        note: 'Presence tells the watcher what has become of the registrations of alice, who has gone.',
+      }) as const;
+    const steps = Array.from({ length: 9 }, (_, n) => notify(n + 1));
+    const crowd = { lifelines, steps };
+    const wide = printLadder(crowd);
+    expect(Math.max(...wide.split('\n').map((line) => line.length))).toBeGreaterThan(200);
+    for (const width of [80, 100, 132]) {
+      const text = printLadder(crowd, { notes: true, width });
+      const lines = text.split('\n');
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width);
+      expect(lines.filter((line) => line.includes('▶'))).toHaveLength(9);
+      for (const { name } of lifelines.slice(1)) expect(text).toContain(name);
+    }
+    const heads = printLadder(crowd, { width: 80 })
+      .split('\n')
+      .filter((line) => line.includes('Edge'));
+    expect(heads.map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ['Edge edge-1', 'Phone 1', 'Phone 2', 'Phone 3', 'Phone 4'],
+      ['Edge edge-1', 'Phone 5', 'Phone 6', 'Phone 7', 'Phone 8'],
+      ['Edge edge-1', 'Phone 9'],
+    ]);
+    const narrow = printLadder(ladder, { width: 70 }).split('\n')[0];
+    expect(narrow).toMatch(/Phone +Edge edge-1 +Registrar +Redis/);
+    expect(narrow?.length).toBeLessThanOrEqual(70);
+  });
 });
 
 describe('A10 the ladder of what presence does', () => {

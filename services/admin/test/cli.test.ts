@@ -96,6 +96,8 @@ describe('the command line', () => {
       true,
     );
     expect(text).toMatch(/phone +edge-1/);
+    const folded = ladderText({ lifelines, steps: [{ ...step, note: 'word '.repeat(30) }] }, false, 60);
+    expect(Math.max(...folded.split('\n').map((line) => line.length))).toBeLessThanOrEqual(60);
     expect(text).toMatch(/ REGISTER .*▶/);
     expect(text).toContain('The phone registers.');
     expect(text).toContain('    REGISTER x\n');

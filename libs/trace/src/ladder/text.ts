@@ -5,30 +5,75 @@ import type { Ladder, Lifeline, Step } from './model.ts';
  */
 
 export interface LadderTextOptions {
-  /** Characters from one lifeline to the next. */
-  readonly column?: number;
+  /** Characters of a line; without, lines are as long as they come. Messages are not folded. */
+  readonly width?: number;
   readonly notes?: boolean;
   /** Prints the messages under their arrows, where the steps have them. */
   readonly messages?: boolean;
 }
 
-const DEFAULT_COLUMN = 22;
+/** Characters from one lifeline to the next: the longest method fits the shorter. */
+const COLUMN = 22;
+const NARROW_COLUMN = 14;
 const TIME_WIDTH = 10;
 const US_PER_MS = 1_000;
 
-/** Prints a ladder. */
+/** Prints a ladder; what is wider than the terminal as one below the other, each with those alone who take part in it. */
 export function printLadder(ladder: Ladder, options: LadderTextOptions = {}): string {
-  const column = options.column ?? DEFAULT_COLUMN;
+  const { width = Infinity, notes = false, messages = false } = options;
+  const room = Math.max(width - TIME_WIDTH, 2 * NARROW_COLUMN);
+  const parts = partsOf(ladder, Math.floor(room / NARROW_COLUMN));
   const first = ladder.steps[0]?.at ?? 0;
-  const lines = [' '.repeat(TIME_WIDTH) + ladder.lifelines.map(({ name }) => center(name, column)).join('')];
-  for (const step of ladder.steps) {
-    const ms = ((step.at - first) / US_PER_MS).toFixed(2);
-    lines.push(`${ms.padStart(TIME_WIDTH - 1)} ${arrow(ladder.lifelines, step, column)}`);
-    if (options.notes === true) lines.push(`${' '.repeat(TIME_WIDTH)}  ${step.note}${ruleOf(step)}`);
-    if (options.messages === true && step.message !== undefined)
-      lines.push(...step.message.split(/\r?\n/).map((line) => `${' '.repeat(TIME_WIDTH)}    ${line}`));
+  const margin = ' '.repeat(TIME_WIDTH);
+  const lines: string[] = [];
+  for (const { lifelines, steps } of parts) {
+    const column = Math.min(COLUMN, Math.floor(room / Math.max(1, lifelines.length)));
+    if (lines.length > 0) lines.push('');
+    lines.push((margin + lifelines.map(({ name }) => center(name, column)).join('')).trimEnd());
+    for (const step of steps) {
+      const ms = ((step.at - first) / US_PER_MS).toFixed(2);
+      lines.push(`${ms.padStart(TIME_WIDTH - 1)} ${arrow(lifelines, step, column)}`);
+      if (notes)
+        for (const line of folded(step.note + ruleOf(step), width - TIME_WIDTH - 2))
+          lines.push(`${margin}  ${line}`);
+      if (messages && step.message !== undefined)
+        lines.push(...step.message.split(/\r?\n/).map((line) => `${margin}    ${line}`));
+    }
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The steps in their order, in as few parts as have at most so many lifelines each. */
+function partsOf({ lifelines, steps }: Ladder, most: number): readonly Ladder[] {
+  if (lifelines.length <= most) return [{ lifelines, steps }];
+  const parts: { readonly used: Set<string>; readonly steps: Step[] }[] = [];
+  for (const step of steps) {
+    const last = parts.at(-1);
+    const together = new Set([...(last?.used ?? []), step.from, step.to]);
+    if (last === undefined || together.size > most)
+      parts.push({ used: new Set([step.from, step.to]), steps: [step] });
+    else {
+      last.steps.push(step);
+      for (const id of together) last.used.add(id);
+    }
+  }
+  return parts.map((part) => ({
+    lifelines: lifelines.filter(({ id }) => part.used.has(id)),
+    steps: part.steps,
+  }));
+}
+
+/** Lines of whole words, longer than `width` only where one word is. */
+function folded(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 const ruleOf = ({ refusal }: Step): string => (refusal?.rule === undefined ? '' : ` [${refusal.rule}]`);

@@ -6,6 +6,8 @@ import { ladderText, safe, table } from './print.ts';
 export interface Session {
   readonly client: RestClient;
   readonly print: (text: string) => void;
+  /** Characters of a line of the terminal; undefined when nobody looks on. */
+  readonly width?: number | undefined;
   /** A password typed in, or piped in. */
   readonly readPassword: () => Promise<string>;
   /** Aborts with Ctrl-C. */
@@ -159,10 +161,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     words: [1, 1],
     options: ['seconds'],
     flags: ['messages'],
-    async run({ client, print }, [aor = ''], { messages, seconds }) {
+    async run({ client, print, width }, [aor = ''], { messages, seconds }) {
       if (typeof seconds === 'string')
         await client.send('POST', '/v1/traces', { aor, seconds: Number(seconds) });
-      print(ladderText(await client.get(`${aorPath(aor)}/trace`), messages === true));
+      print(ladderText(await client.get(`${aorPath(aor)}/trace`), messages === true, width));
     },
   },
   pcap: {

@@ -45,7 +45,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const client = new RestClient(config.url.replace(/\/$/, ''), config.token);
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   try {
-    await runCommand({ client, print, readPassword, signal: abort.signal }, argv);
+    const { isTTY, columns } = process.stdout;
+    const width = isTTY && columns > 0 ? columns : undefined;
+    await runCommand({ client, print, width, readPassword, signal: abort.signal }, argv);
     return 0;
   } catch (error) {
     if (abort.signal.aborted) return 0;

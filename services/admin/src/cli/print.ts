@@ -26,9 +26,13 @@ export function table(headings: readonly string[], rows: readonly (readonly unkn
     .join('\n');
 }
 
-/** A ladder as the REST interface gives it, with the messages when `messages` is set. */
-export const ladderText = (ladder: Fields, messages: boolean): string =>
-  printLadder(ladder as unknown as Ladder, { notes: true, messages })
+/** A ladder as the REST interface gives it, with the messages when `messages` is set, folded to `width` characters. */
+export const ladderText = (ladder: Fields, messages: boolean, width?: number): string =>
+  printLadder(ladder as unknown as Ladder, {
+    notes: true,
+    messages,
+    ...(width === undefined ? {} : { width }),
+  })
     .split('\n')
     .map(safe)
     .join('\n');

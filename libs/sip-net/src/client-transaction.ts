@@ -14,6 +14,8 @@ import type { WheelTimer, WheelUser } from './timer-wheel.ts';
 
 export interface ClientOwner {
   onClientTerminated(transaction: ClientTransaction): void;
+  /** Has its final answer, which may come again for so many ms. */
+  onClientAnswered(transaction: ClientTransaction, ms: number): void;
   /** Sends the CANCEL of an INVITE in a transaction of its own. */
   startCancel(flow: Flow, branch: string, message: string): void;
 }

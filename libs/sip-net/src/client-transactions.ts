@@ -1,6 +1,7 @@
 import type { SipResponse } from '@rollcall/sip';
 import { clientKey, clientKeyOf, type ClientTransactionUser, type Flow } from '@rollcall/sip-transaction';
 import type { ClientOwner, ClientTransaction } from './client-transaction.ts';
+import { AnsweredClients } from './answered-clients.ts';
 import { FlightTable } from './flight-table.ts';
 import { InviteClientTransaction } from './invite-client.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
@@ -12,13 +13,15 @@ const ignoreOutcome: ClientTransactionUser = { onResponse: () => undefined, onFa
 export class ClientTransactions implements ClientOwner {
   readonly #context: RunnerContext;
   readonly #clients = new FlightTable<ClientTransaction>();
+  readonly #answered: AnsweredClients;
 
   constructor(context: RunnerContext) {
     this.#context = context;
+    this.#answered = new AnsweredClients(context.limits.maxAnsweredClients);
   }
 
-  get size(): number {
-    return this.#clients.size;
+  get sizes(): { clients: number; answered: number } {
+    return { clients: this.#clients.size, answered: this.#answered.size };
   }
 
   receive(response: SipResponse, flow: Flow): void {
@@ -31,6 +34,7 @@ export class ClientTransactions implements ClientOwner {
       client.receive(response);
       return;
     }
+    if (key !== undefined && this.#answered.has(key)) return;
     counters.strayResponses += 1; // RFC 6026 §8.9: dropped, unless the user wants to see it
     if (key?.startsWith('INVITE') === true && response.status >= 200 && response.status < 300) {
       callUser(this.#context, () => {
@@ -71,6 +75,17 @@ export class ClientTransactions implements ClientOwner {
 
   onClientTerminated(transaction: ClientTransaction): void {
     if (this.#clients.get(transaction.key) === transaction) this.#clients.take(transaction.key);
+  }
+
+  /** Most of them, with NOTIFYs by the thousand: Completed for five seconds over UDP. */
+  onClientAnswered(transaction: ClientTransaction, ms: number): void {
+    this.onClientTerminated(transaction);
+    this.#answered.add(transaction.key, this.#context.clock.now() + ms);
+  }
+
+  /** Timer K. */
+  tick(now: number): void {
+    this.#answered.expire(now);
   }
 
   stop(): void {

@@ -59,6 +59,8 @@ export interface FrontSizes {
   readonly completed: number;
   readonly invites: number;
   readonly clients: number;
+  /** Client transactions in Completed over UDP. */
+  readonly answered: number;
   readonly timers: number;
   /** Stream connections that are no flows yet: PROXY header, TLS handshake, upgrade. */
   readonly arriving: number;
@@ -158,10 +160,10 @@ class Front implements NativeFront, StreamUser {
 
   sizes(): FrontSizes {
     const servers = this.#servers?.sizes ?? { pending: 0, completed: 0, invites: 0 };
-    const clients = this.#clients?.size ?? 0;
+    const clients = this.#clients?.sizes ?? { clients: 0, answered: 0 };
     const connections = this.#streams.size;
     const arriving = this.#admission.size - connections;
-    return { connections, arriving, timers: this.#wheel.size, clients, ...servers };
+    return { connections, arriving, timers: this.#wheel.size, ...clients, ...servers };
   }
 
   flowCounts(): Readonly<Record<Exclude<TransportName, 'udp'>, number>> {
@@ -210,7 +212,10 @@ class Front implements NativeFront, StreamUser {
       const now = clock.now();
       this.#wheel.turn(now);
       ticks += 1;
-      if (ticks % HOUSEKEEPING_TICKS === 0) this.#servers?.tick(now);
+      if (ticks % HOUSEKEEPING_TICKS === 0) {
+        this.#servers?.tick(now);
+        this.#clients?.tick(now);
+      }
       if (now < sweepAt) return;
       sweepAt = now + SWEEP_MS;
       this.#streams.sweep(now);

@@ -34,8 +34,10 @@ export interface NetLimits {
   readonly maxCompletedTransactions: number;
   /** Bytes of the responses of these; past it the oldest goes. */
   readonly maxCompletedBytes: number;
-  /** Client transactions; past it a request fails at once. */
+  /** Client transactions that wait for an answer; past it a request fails at once. */
   readonly maxClientTransactions: number;
+  /** Answered non-INVITE client transactions kept for answers that come again (timer K); past it the oldest goes. */
+  readonly maxAnsweredClients: number;
   /** INVITEs answered statelessly whose ACK is still to be absorbed; past it the oldest is forgotten. */
   readonly maxStatelessInvites: number;
 }
@@ -72,5 +74,6 @@ export const DEFAULT_LIMITS: NetLimits = {
   maxCompletedTransactions: 65_536,
   maxCompletedBytes: 33_554_432,
   maxClientTransactions: 65_536,
+  maxAnsweredClients: 65_536,
   maxStatelessInvites: 8_192,
 };

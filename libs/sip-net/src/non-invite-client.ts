@@ -45,6 +45,12 @@ export class NonInviteClientTransaction extends ClientTransaction {
     this.#apply(what as NonInviteClientEvent);
   }
 
+  /** Completed: nothing is left to do but to know the answer when it comes again. */
+  protected override start(name: string, ms: number | undefined): void {
+    if (name === 'timerK' && ms !== undefined && ms > 0) this.owner.onClientAnswered(this, ms);
+    else super.start(name, ms);
+  }
+
   protected override transportError(): void {
     this.#apply('transportError');
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { BoundedMap } from '@rollcall/kernel';
 import type { Endpoint, Flow } from '@rollcall/sip-transaction';
 import { addressFromHex, addressHex, plainAddress } from './addresses.ts';
 import { type Advertised, advertisedFor } from './advertised.ts';
@@ -46,6 +47,7 @@ export class UdpListener {
   readonly #socket: Socket;
   readonly #isIPv6: boolean;
   readonly #flows = new Array<UdpFlow | undefined>(KEPT_FLOWS).fill(undefined);
+  readonly #named = new BoundedMap<string, UdpFlow>(KEPT_FLOWS);
   open = false;
   #batches: DatagramBatches | undefined;
   readonly #probe: QueueProbe;
@@ -114,11 +116,15 @@ export class UdpListener {
 
   /** The flow that an id of the form `u<listener>-<address hex>-<port>` names. */
   flowOf(id: string): Flow | undefined {
+    const known = this.#named.peek(id);
+    if (known !== undefined) return known;
     const [, hex = '', port = ''] = id.split('-');
     const address = addressFromHex(hex);
     if (address === undefined || !/^\d{1,5}$/.test(port)) return undefined;
     if (Number(port) < 1 || Number(port) > 65_535 || !this.reaches(address)) return undefined;
-    return new UdpFlow(this, address, Number(port));
+    const flow = new UdpFlow(this, address, Number(port));
+    this.#named.set(id, flow);
+    return flow;
   }
 
   send(message: string, to: UdpFlow): boolean {

@@ -72,7 +72,7 @@ describe('RFC 3261 §17.1.2: the non-INVITE client transaction', () => {
     expect(responses.all).toHaveLength(1);
     expect(bench.front.counters.strayResponses).toBe(0);
     bench.clock.turn(5_000);
-    await until(() => bench.front.sizes().clients === 0);
+    await until(() => bench.front.sizes().answered === 0);
     give(notify, 200);
     await until(() => bench.front.counters.strayResponses === 1);
   });

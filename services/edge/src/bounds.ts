@@ -61,6 +61,7 @@ export function boundsOf({ config, net, core, front, registrar, presence }: Boun
     { queue: 'server-transactions', limit: net.maxServerTransactions, size: size('pending') },
     { queue: 'completed-transactions', limit: net.maxCompletedTransactions, size: size('completed') },
     { queue: 'client-transactions', limit: net.maxClientTransactions, size: size('clients') },
+    { queue: 'answered-clients', limit: net.maxAnsweredClients, size: size('answered') },
     { queue: 'connections', limit: config.maxConnections, size: size('connections') },
     { queue: 'handshakes', limit: config.maxConnections, size: size('arriving') },
     { queue: 'guard', limit: core.guard.limit, size: () => core.guard.size },

@@ -1,6 +1,9 @@
 import { BoundedMap } from '@rollcall/kernel';
+import { readFlowToken } from '@rollcall/location';
 import type { FlowRef, FlowTokens } from '@rollcall/location';
 import type { Endpoint, Flow, TransportName } from '@rollcall/sip-transaction';
+
+import { ownCopy } from './own-copy.ts';
 
 /** What we call one flow towards the outside. */
 export interface FlowName {
@@ -45,6 +48,8 @@ const SIPS_TRANSPORT_PARAM: Readonly<Partial<Record<TransportName, string>>> = {
 /** Signed names of our flows in Path and Record-Route, and what the names of others mean. */
 export class FlowNames {
   readonly #names = new BoundedMap<string, FlowName>(KEPT_NAMES);
+  /** Tokens whose signature has been found right. */
+  readonly #read = new BoundedMap<string, FlowRef>(KEPT_NAMES);
 
   constructor(
     private readonly tokens: FlowTokens,
@@ -78,7 +83,13 @@ export class FlowNames {
 
   /** What a token names; undefined when it is not one of ours. */
   read(token: string): FlowRef | undefined {
-    return this.tokens.verify(token);
+    const known = this.#read.peek(token);
+    if (known !== undefined) return known;
+    if (this.tokens.verify(token) === undefined) return undefined;
+    const own = ownCopy(token);
+    const ref = readFlowToken(own);
+    if (ref !== undefined) this.#read.set(own, ref);
+    return ref;
   }
 
   /** True for a flow of this very edge. */

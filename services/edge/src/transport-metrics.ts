@@ -78,8 +78,8 @@ function publishMessages(metrics: Metrics, names: typeof METRICS, front: NativeF
     () => [{ value: front.counters.retransmissionsAbsorbed }],
   );
   metrics.collect(names.sipTransactions, 'Transactions by state.', 'gauge', () => {
-    const { pending, completed, invites, clients } = front.sizes();
-    return labelled('kind', { pending, completed, invites, clients });
+    const { pending, completed, invites, clients, answered } = front.sizes();
+    return labelled('kind', { pending, completed, invites, clients, answered });
   });
 }
 

@@ -1,3 +1,5 @@
+import { base36 } from '@rollcall/kernel';
+
 const FNV_PRIME = 0x01000193;
 const FNV_BASIS = 0x811c9dc5;
 /** A second basis, so that two 32-bit hashes make one of 64 bits. */
@@ -10,7 +12,7 @@ export function hashOf(text: string): readonly [number, number] {
   for (let i = 0; i < text.length; i += 1) {
     const octet = text.charCodeAt(i);
     a = Math.imul(a ^ octet, FNV_PRIME);
-    b = Math.imul(b ^ octet, FNV_PRIME) + i;
+    b = (Math.imul(b ^ octet, FNV_PRIME) + i) | 0;
   }
   return [a >>> 0, b >>> 0];
 }
@@ -18,5 +20,5 @@ export function hashOf(text: string): readonly [number, number] {
 /** A short name for a text (64 bits, base 36): equal texts have equal names. No defence against a forger. */
 export function fingerprintOf(text: string): string {
   const [a, b] = hashOf(text);
-  return a.toString(36) + b.toString(36);
+  return base36(a) + base36(b);
 }

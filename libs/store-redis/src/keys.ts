@@ -28,17 +28,22 @@ function fnv1a(text: string): number {
   let hash = FNV_OFFSET;
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
   // The low bits of FNV-1a are its weakest: fold the high half into them.
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
+}
+
+/** What is left of a hash of 32 bits, unsigned, divided by at most 2^15; in halves, since the engine divides small integers only fast. */
+function remainder(hash: number, divisor: number): number {
+  return (((hash >>> 16) % divisor) * (65_536 % divisor) + (hash & 0xffff)) % divisor;
 }
 
 /** The shard of an AoR among `shards`. */
 export function shardAmong(aor: string, shards: number): number {
-  return fnv1a(aor) % shards;
+  return remainder(fnv1a(aor), shards);
 }
 
 /** The shard of an AoR as the store is laid out now. */
 export function shardOf(aor: string): number {
-  return fnv1a(aor) % currentLayout().shards;
+  return remainder(fnv1a(aor), currentLayout().shards);
 }
 
 /** The due-set of an AoR within its shard. */
@@ -48,7 +53,7 @@ function dueSetOf(aor: string): number {
 
 /** The shard of a user, 0 … 15. */
 export function userShardOf(aor: string): number {
-  return fnv1a(aor) % USER_SHARDS;
+  return remainder(fnv1a(aor), USER_SHARDS);
 }
 
 const table = (count: number, key: (shard: number) => string): readonly string[] =>

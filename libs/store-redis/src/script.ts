@@ -78,9 +78,7 @@ const LENGTHS = Array.from({ length: 1024 }, (_, length) => `$${String(length)}\
 /** Octet strings as the bulk strings of the protocol, one after the other. Throws a TypeError for what is not octets. */
 export function bulks(values: readonly string[]): string {
   let text = '';
-  for (const value of values) {
-    if (/[^\x00-\xff]/.test(value)) throw new TypeError('not an octet string');
-    text += bulk(value);
-  }
+  for (const value of values) text += bulk(value);
+  if (/[^\x00-\xff]/.test(text)) throw new TypeError('not an octet string');
   return text;
 }

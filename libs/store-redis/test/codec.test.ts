@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { epochMs } from '@rollcall/kernel';
+import { base36, epochMs } from '@rollcall/kernel';
 import type { Aor, Binding, BindingId, LocationSnapshot } from '@rollcall/location';
-import { base36, base36x8, base36x9, readBase36 } from '../src/codec/base36.ts';
+import { base36x8, base36x9, readBase36 } from '../src/codec/base36.ts';
 import { changesForPresence, printChanges, readChanges } from '../src/codec/changes.ts';
 import { drawVersion, expirySpan, printRecord, readRecord, versionText } from '../src/codec/record.ts';
 

@@ -1,33 +1,19 @@
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
-const RADIX = 36;
-const PAIRS: readonly string[] = Array.from(
-  { length: RADIX * RADIX },
-  (_, n) => DIGITS.charAt(Math.floor(n / RADIX)) + DIGITS.charAt(n % RADIX),
-);
-const R2 = RADIX ** 2;
-const R4 = RADIX ** 4;
-const R6 = RADIX ** 6;
+import { base36, base36x4 } from '@rollcall/kernel';
 
-const pair = (n: number): string => PAIRS[n] ?? '';
+const RADIX = 36;
+const R4 = RADIX ** 4;
+const R8 = RADIX ** 8;
 
 /** Eight digits: milliseconds since 1970 until the year 2059. Wide numbers of one width compare as texts. */
 export function base36x8(value: number): string {
   const high = Math.floor(value / R4);
-  const low = value - high * R4;
-  return pair((high / R2) | 0) + pair(high % R2) + pair((low / R2) | 0) + pair(low % R2);
+  return base36x4(high) + base36x4(value - high * R4);
 }
 
 /** Nine digits. */
 export function base36x9(value: number): string {
-  const top = Math.floor(value / (R6 * R2));
-  return DIGITS.charAt(top) + base36x8(value - top * R6 * R2);
-}
-
-/** As many digits as it takes. */
-export function base36(value: number): string {
-  if (value < RADIX) return DIGITS.charAt(value);
-  if (value < R2) return pair(value);
-  return value.toString(RADIX);
+  const top = Math.floor(value / R8);
+  return base36(top) + base36x8(value - top * R8);
 }
 
 /** Reads digits at `start` … `end`; NaN when there is anything else. */
@@ -48,7 +34,8 @@ const MILLION = THOUSAND ** 2;
 
 /** A moment in ms since 1970 as a decimal number, which the engine itself prints slowly for want of small integers. */
 export function decimalMs(time: number): string {
+  if (time < MILLION) return String(time);
   const high = Math.floor(time / MILLION);
-  const low = time - high * MILLION;
+  const low = (time - high * MILLION) | 0;
   return String(high) + (THREE[(low / THOUSAND) | 0] ?? '') + (THREE[low % THOUSAND] ?? '');
 }

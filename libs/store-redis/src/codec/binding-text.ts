@@ -1,6 +1,5 @@
-import { epochMs } from '@rollcall/kernel';
+import { base36, epochMs } from '@rollcall/kernel';
 import type { Aor, Binding, BindingId } from '@rollcall/location';
-import { base36 } from './base36.ts';
 import {
   printInteger,
   printLifetime,

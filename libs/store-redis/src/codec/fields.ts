@@ -1,4 +1,5 @@
-import { base36, readBase36 } from './base36.ts';
+import { base36 } from '@rollcall/kernel';
+import { readBase36 } from './base36.ts';
 
 /** Begins a field that is escaped because it holds a line feed, is empty where absent is written so, or begins with this itself. */
 const ESCAPED = '\r';

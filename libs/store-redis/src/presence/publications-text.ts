@@ -1,6 +1,6 @@
 import { epochMs } from '@rollcall/kernel';
 import type { Publication, PublicationSet } from '@rollcall/events';
-import { base36x8, base36x9, readBase36 } from '../codec/base36.ts';
+import { base36x8, base36x9, decimalMs, readBase36 } from '../codec/base36.ts';
 
 /*
  * The publications of a resource: `1` (format) · version, 9 digits · last expiry in ms, 8 digits · next expiry in ms, 8 digits ·
@@ -20,7 +20,7 @@ export function printPublications(version: number, publications: readonly Public
   for (const { etag, package: name, expiresAt, body } of publications) {
     if (expiresAt < first) first = expiresAt;
     if (expiresAt > last) last = expiresAt;
-    text += `${etag} ${name} ${expiresAt} ${body.length}\n${body}`;
+    text += `${etag} ${name} ${decimalMs(expiresAt)} ${body.length}\n${body}`;
   }
   return FORMAT + base36x9(version) + base36x8(last) + base36x8(first) + text;
 }

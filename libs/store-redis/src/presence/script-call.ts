@@ -1,6 +1,7 @@
 import { dueAt } from '@rollcall/events';
 import type { Subscription } from '@rollcall/events';
 import type { Reply } from '../call.ts';
+import { decimalMs } from '../codec/base36.ts';
 import { DIRTY_KEPT } from '../keys.ts';
 import { defineScript } from '../script.ts';
 import type { Script } from '../script.ts';
@@ -25,4 +26,4 @@ export interface ScriptCall<T> {
 export type VersionAfter = (expected: number) => number;
 
 export const livesUntil = (next: Subscription): string =>
-  String(Math.max(next.expiresAt, dueAt(next)) + GRACE_MS);
+  decimalMs(Math.max(next.expiresAt, dueAt(next)) + GRACE_MS);

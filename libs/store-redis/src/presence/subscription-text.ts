@@ -1,4 +1,4 @@
-import { epochMs } from '@rollcall/kernel';
+import { base36, epochMs } from '@rollcall/kernel';
 import type { Aor } from '@rollcall/location';
 import { dueAt } from '@rollcall/events';
 import type {
@@ -10,7 +10,7 @@ import type {
   SubscriptionId,
   TerminationReason,
 } from '@rollcall/events';
-import { base36, base36x8, base36x9, readBase36 } from '../codec/base36.ts';
+import { base36x8, base36x9, readBase36 } from '../codec/base36.ts';
 
 /*
  * The subscription record: `1` (format) · version, 9 digits · expiry in ms, 8 digits · due in ms, 8 digits · lines. The scripts

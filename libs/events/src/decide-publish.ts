@@ -40,7 +40,10 @@ export function decidePublish(
 ): PublishDecision {
   const { etag, ifMatch, package: wanted } = intent;
   const own = (each: Publication): boolean => each.package === wanted.name;
-  const alive = current.publications.filter((each) => each.expiresAt > now);
+  const isAlive = (each: Publication): boolean => each.expiresAt > now;
+  const alive = current.publications.every(isAlive)
+    ? current.publications
+    : current.publications.filter(isAlive);
   const done = alive.find((each) => own(each) && each.etag === etag);
   if (done !== undefined)
     return { kind: 'repeat', etag, expires: Math.max(1, Math.round((done.expiresAt - now) / 1000)) };
@@ -103,7 +106,7 @@ const sizeOf = (publications: readonly Publication[]): number =>
 
 /** The packages of publications that have expired and are taken out with this commit. */
 const changedPackages = (before: readonly Publication[], alive: readonly Publication[]): Set<string> =>
-  new Set(before.filter((each) => !alive.includes(each)).map((each) => each.package));
+  new Set(alive === before ? [] : before.filter((each) => !alive.includes(each)).map((each) => each.package));
 
 /** Of a state that is set and not published (RFC 3903 speaks of soft state only): until 2049, far below what a record can say. */
 const LASTING = epochMs(2_500_000_000_000);

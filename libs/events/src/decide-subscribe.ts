@@ -2,6 +2,8 @@ import { epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
 import { deliver, isEnding, isInFlight } from './delivery.ts';
 import type { DeliveryPolicy } from './delivery.ts';
+import { draftOf } from './draft.ts';
+import type { SubscriptionDraft } from './draft.ts';
 import type { Access, ListKind, Subscription, SubscriptionId } from './model.ts';
 import type { SubscribeIntent } from './read-subscribe.ts';
 import { refusal } from './refusals.ts';
@@ -103,28 +105,27 @@ function again(
   if (access === 'blocked' && granted > 0) return refuse(refusal('not-allowed'));
   const route = intent.route.length > 0 ? intent.route : current.route;
   const mayKnow = access === 'blocked' ? current.access : access;
-  const refreshed: Subscription = {
-    ...current,
-    // RFC 3261 §12.2.2: SUBSCRIBE refreshes the remote target. The route is the flow that it came in on: a phone that
-    // changed its connection is reached on the new one.
-    remoteTarget: intent.remoteTarget,
-    route,
-    localTarget: localTargetOf(current.id, route, policy.ownAddress),
-    accept: intent.accept,
-    remoteCseq: intent.cseq,
-    failures: 0,
-    expiresAt: granted === 0 ? current.expiresAt : epochMs(now + granted * 1000),
-    access: mayKnow,
-    reason: 'timeout',
-    minInterval: pauseOf(intent, granted),
-    quenched: intent.ifMatch === ANY_STATE,
-  };
+  const refreshed = draftOf(current);
+  // RFC 3261 §12.2.2: SUBSCRIBE refreshes the remote target. The route is the flow that it came in on: a phone that
+  // changed its connection is reached on the new one.
+  refreshed.remoteTarget = intent.remoteTarget;
+  refreshed.route = route;
+  refreshed.localTarget = localTargetOf(current.id, route, policy.ownAddress);
+  refreshed.accept = intent.accept;
+  refreshed.remoteCseq = intent.cseq;
+  refreshed.failures = 0;
+  if (granted > 0) refreshed.expiresAt = epochMs(now + granted * 1000);
+  refreshed.access = mayKnow;
+  refreshed.reason = 'timeout';
+  refreshed.minInterval = pauseOf(intent, granted);
+  refreshed.quenched = intent.ifMatch === ANY_STATE;
   // Only a subscription of which nothing but the state can be news is left without a NOTIFY.
   if (unchanged && mayKnow === current.access && intent.dialog !== undefined) {
     return { kind: 'suppress', next: granted === 0 ? undefined : quiet(refreshed), expires: granted };
   }
   if (granted > 0 && mayKnow === 'pending' && gaveUp(current, policy, now)) {
-    const step = deliver({ ...refreshed, reason: 'giveup' }, 'unsubscribed', now, policy);
+    refreshed.reason = 'giveup';
+    const step = deliver(refreshed, 'unsubscribed', now, policy);
     return {
       kind: 'store',
       next: step.next ?? refreshed,
@@ -138,8 +139,9 @@ function again(
 }
 
 /** Refreshed without a NOTIFY; what waited for a pause to end need not, as the subscriber has the state. */
-function quiet(refreshed: Subscription): Subscription {
-  return isInFlight(refreshed) ? refreshed : { ...refreshed, delivery: 'settled' };
+function quiet(refreshed: SubscriptionDraft): Subscription {
+  if (!isInFlight(refreshed)) refreshed.delivery = 'settled';
+  return refreshed;
 }
 
 /** Nobody has confirmed the watcher for so long that the notifier stops asking (§4.1.3 `giveup`). */

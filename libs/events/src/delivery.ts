@@ -1,5 +1,7 @@
 import { assertNever, epochMs } from '@rollcall/kernel';
 import type { EpochMs } from '@rollcall/kernel';
+import { draftOf } from './draft.ts';
+import type { SubscriptionDraft } from './draft.ts';
 import type { DeliveryState, Subscription, TerminationReason } from './model.ts';
 
 /*
@@ -180,36 +182,28 @@ export function deliver(
   if (row.effect === 'send' && tellsChange(event)) {
     // RFC 6446 §5.2: not before the interval is over; a NOTIFY for a SUBSCRIBE, or the last one, is exempt.
     const earliest = epochMs(subscription.notifiedAt + subscription.minInterval);
-    if (now < earliest)
-      return { effect: 'none', next: { ...subscription, delivery: 'waiting', failures, until: earliest } };
+    if (now < earliest) return { effect: 'none', next: moved(subscription, 'waiting', failures, earliest) };
   }
   switch (row.effect) {
     case 'none':
       return { effect: 'none', next: settle(subscription, row.to, failures) };
     case 'send':
-    case 'sendFinal':
-      return {
-        effect: row.effect,
-        next: {
-          ...subscription,
-          delivery: row.to,
-          failures,
-          localCseq: subscription.localCseq + 1,
-          // Who is told nothing yet has had no document.
-          documents: subscription.documents + (subscription.access === 'pending' ? 0 : 1),
-          notifiedAt: now,
-          // Whoever claims with the state in hand writes its fingerprint here.
-          sent: '',
-          until: epochMs(now + policy.claimMs),
-        },
-      };
+    case 'sendFinal': {
+      const next = moved(subscription, row.to, failures, epochMs(now + policy.claimMs));
+      next.localCseq += 1;
+      // Who is told nothing yet has had no document.
+      if (next.access !== 'pending') next.documents += 1;
+      next.notifiedAt = now;
+      // Whoever claims with the state in hand writes its fingerprint here.
+      next.sent = '';
+      return { effect: row.effect, next };
+    }
     case 'backOff': {
       if (failures + 1 >= policy.maxFailures) return { effect: 'remove', next: undefined };
       const until = epochMs(now + backOff(failures, retryAfterMs, policy));
-      return {
-        effect: 'backOff',
-        next: { ...subscription, delivery: row.to, failures: failures + 1, until, sent: '' },
-      };
+      const next = moved(subscription, row.to, failures + 1, until);
+      next.sent = '';
+      return { effect: 'backOff', next };
     }
     case 'remove':
       return { effect: 'remove', next: undefined };
@@ -227,8 +221,22 @@ export const isEnding = ({ delivery }: Subscription): boolean =>
 function settle(subscription: Subscription, to: DeliveryState, failures: number): Subscription {
   if (to === subscription.delivery && failures === subscription.failures) return subscription;
   // Parked: what was in flight did not arrive. Settled: nothing is claimed, and a short record is a small one.
-  const until = to === 'settled' ? epochMs(0) : subscription.until;
-  return { ...subscription, delivery: to, failures, until, sent: to === 'parked' ? '' : subscription.sent };
+  const next = moved(subscription, to, failures, to === 'settled' ? epochMs(0) : subscription.until);
+  if (to === 'parked') next.sent = '';
+  return next;
+}
+
+function moved(
+  subscription: Subscription,
+  to: DeliveryState,
+  failures: number,
+  until: EpochMs,
+): SubscriptionDraft {
+  const next = draftOf(subscription);
+  next.delivery = to;
+  next.failures = failures;
+  next.until = until;
+  return next;
 }
 
 function backOff(failures: number, retryAfterMs: number, policy: DeliveryPolicy): number {
@@ -285,10 +293,13 @@ export function ended(
   retryAfter: number,
   now: EpochMs,
 ): Subscription {
-  const ending = { ...subscription, reason, retryAfter };
+  const ending = draftOf(subscription);
+  ending.reason = reason;
+  ending.retryAfter = retryAfter;
   if (isEnding(subscription)) return ending;
-  if (isInFlight(subscription)) return { ...ending, delivery: 'endOwed' };
-  return { ...ending, expiresAt: now };
+  if (isInFlight(subscription)) ending.delivery = 'endOwed';
+  else ending.expiresAt = now;
+  return ending;
 }
 
 /** RFC 6665 §4.2.2: a NOTIFY answered so MUST end the subscription. */

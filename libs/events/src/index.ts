@@ -3,6 +3,7 @@ export * from './access.ts';
 export * from './decide-publish.ts';
 export * from './decide-subscribe.ts';
 export * from './delivery.ts';
+export * from './draft.ts';
 export * from './fingerprint.ts';
 export * from './lists/list-view.ts';
 export * from './lists/model.ts';

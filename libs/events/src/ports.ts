@@ -148,7 +148,7 @@ export interface PublicationCommit {
   /** False for a refresh, which is no change of state. */
   readonly changed: boolean;
   /** The packages that changed; without it, all of them may have. */
-  readonly packages?: readonly string[];
+  readonly packages?: readonly string[] | undefined;
   readonly trace?: string | undefined;
   /** So many watchers at most the caller tells itself, when the outcome says so; left away: none. */
   readonly tells?: number;
@@ -184,9 +184,9 @@ export type PublicationOutcome =
       readonly kind: 'committed';
       readonly version: number;
       /** The watchers are for the caller to tell. */
-      readonly telling?: Telling;
+      readonly telling?: Telling | undefined;
       /** The claims hold: the version of each of their records. */
-      readonly told?: readonly number[];
+      readonly told?: readonly number[] | undefined;
     }
   | { readonly kind: 'conflict'; readonly current: PublicationSet };
 

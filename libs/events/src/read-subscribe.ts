@@ -79,28 +79,40 @@ export function readSubscribe(request: SipRequest, options: ReadOptions): Result
   if (entries.value !== undefined && dialog.value.tag !== undefined)
     return err(refusal('unsupported-body', `Accept: ${RESOURCE_LISTS}\r\n`));
   const { tag, from, to, callId, cseq } = dialog.value;
-  const intent: SubscribeIntent = {
-    dialog: tag,
+  const { contact, route } = target.value;
+  const texts = ownTexts([
+    tag ?? '',
+    callId,
+    from.tag ?? '',
+    from.uriText,
+    to.uriText,
+    contact,
+    event.value.id,
+    watcher.value,
+    ...route,
+  ]);
+  if (texts === undefined) return err(malformed);
+  const text = (n: number): string => texts[n] ?? '';
+  return ok({
+    dialog: tag === undefined ? undefined : text(0),
     resource: resource.value,
     package: event.value.package,
-    eventId: event.value.id,
+    eventId: text(6),
     accept: accept.value,
-    watcher: watcher.value,
-    callId,
-    remoteTag: from.tag ?? '',
-    remoteUri: from.uriText,
-    localUri: to.uriText,
+    watcher: text(7) as Aor,
+    callId: text(1),
+    remoteTag: text(2),
+    remoteUri: text(3),
+    localUri: text(4),
     cseq,
-    remoteTarget: target.value.contact,
-    route: target.value.route,
+    remoteTarget: text(5),
+    route: texts.slice(8),
     expires: expires.value,
     maxRate: readMaxRate(event.value.params.get('max-rate')),
     ifMatch: ifMatch.value,
     takesLists: takesLists(request),
     entries: entries.value,
-  };
-  const own = withOwnTexts(intent);
-  return own === undefined ? err(malformed) : ok(own);
+  });
 }
 
 /** RFC 4662 §4.1, RFC 5367 §9.2: extensions that a SUBSCRIBE may require. */
@@ -153,15 +165,13 @@ export function readEvent(
   request: SipRequest,
   packages: PackageRegistry,
 ): Result<{ package: EventPackage; id: string; params: Params }, Refusal> {
-  const unknown = refusal('bad-event', `Allow-Events: ${packages.allowEvents}\r\n`);
   const event = request.event();
   if (!event.ok) return err(malformed);
   // RFC 6665 §4.2.3: without Event it would be PINT, which we are not.
-  if (event.value === undefined) return err(unknown);
-  const found = packages.find(event.value.package);
-  return found === undefined
-    ? err(unknown)
-    : ok({ package: found, id: event.value.id ?? '', params: event.value.params });
+  const found = event.value === undefined ? undefined : packages.find(event.value.package);
+  if (event.value === undefined || found === undefined)
+    return err(refusal('bad-event', `Allow-Events: ${packages.allowEvents}\r\n`));
+  return ok({ package: found, id: event.value.id ?? '', params: event.value.params });
 }
 
 /** RFC 3325: the edge has authenticated the sender and says who it is. */
@@ -236,39 +246,16 @@ function readTarget(request: SipRequest): Result<{ contact: string; route: reado
   return ok({ contact: contact.uriText, route: routes.value.map((route) => route.text) });
 }
 
+const REFUSED_IN_TEXTS = /[\r\u0000]/;
+
 /**
- * The same with texts of its own, since they are kept: slices would keep the message alive, and all that was received with it. Undefined
- * when one holds a line break: records are lines of text; no parser lets one through, and this makes it certain.
+ * The same texts as texts of their own, since they are kept: slices would keep the message alive, and all that was received with it.
+ * Undefined when one holds a line break: records are lines of text; no parser lets one through, and this makes it certain.
  */
-function withOwnTexts(intent: SubscribeIntent): SubscribeIntent | undefined {
-  const { dialog = '', callId, remoteTag, remoteUri, localUri, remoteTarget, eventId, watcher } = intent;
-  const texts = [
-    dialog,
-    callId,
-    remoteTag,
-    remoteUri,
-    localUri,
-    remoteTarget,
-    eventId,
-    watcher,
-    ...intent.route,
-  ];
+function ownTexts(texts: readonly string[]): readonly string[] | undefined {
   const joined = Buffer.from(texts.join('\n'), 'latin1').toString('latin1');
   const own = joined.split('\n');
-  if (own.length !== texts.length || /[\r\u0000]/.test(joined)) return undefined;
-  const text = (n: number): string => own[n] ?? '';
-  return {
-    ...intent,
-    dialog: intent.dialog === undefined ? undefined : text(0),
-    callId: text(1),
-    remoteTag: text(2),
-    remoteUri: text(3),
-    localUri: text(4),
-    remoteTarget: text(5),
-    eventId: text(6),
-    watcher: text(7) as Aor,
-    route: own.slice(8),
-  };
+  return own.length !== texts.length || REFUSED_IN_TEXTS.test(joined) ? undefined : own;
 }
 
 const KEY_LABEL = 'rollcall subscription id 1';

@@ -65,7 +65,8 @@ export class Admission {
 
   /** The user of an address, or of an alias. A kept answer comes back without a turn in between. Throws `StoreUnavailable`. */
   find(resource: Aor): Found | undefined | Promise<Found | undefined> {
-    const kept = this.#names === undefined ? undefined : this.#users.get(resource);
+    // Not made young: with so many the order would cost more than asking for one of them anew.
+    const kept = this.#names === undefined ? undefined : this.#users.peek(resource);
     if (kept === undefined || this.#names === undefined) return this.#ask(resource);
     return foundIn(kept, this.#names, resource);
   }
@@ -92,7 +93,7 @@ export class Admission {
     const names = this.#names ?? (await this.#readDomains());
     const domain = aorDomain(resource);
     if (domain === undefined || !names.known.has(domain)) return undefined;
-    const kept = this.#users.get(resource);
+    const kept = this.#users.peek(resource);
     if (kept !== undefined) return foundIn(kept, names, resource);
     const epoch = this.#epoch;
     const user = await this.directory.find(resource);

@@ -26,6 +26,7 @@ import { Records } from './records.ts';
 import { ShardWorker } from './shard-worker.ts';
 import type { WorkerDeps } from './shard-worker.ts';
 import { SubscriberViews } from './subscriber-views.ts';
+import { Targets } from './targets.ts';
 import { Teller } from './teller.ts';
 import { tellingStore } from './telling-store.ts';
 import { Watched } from './watched.ts';
@@ -145,6 +146,7 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
     lists,
     commands: new OnCommand({ store, lanes, currentTrace }),
     notifier,
+    targets: new Targets(store, admission, packages),
     ids: new SubscriptionIds(options.secret),
     policy: { ...policy, minExpires, maxExpires, ownAddress, pendingMaxMs: PENDING_MAX_MS },
   });

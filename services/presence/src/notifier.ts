@@ -1,6 +1,7 @@
 import {
   answerEvent,
   deliver,
+  draftOf,
   isInFlight,
   NO_ANSWER,
   planNotify,
@@ -170,7 +171,8 @@ export class Notifier {
     const { subscription } = outstanding.stored;
     if (this.#outstanding.get(subscription.id) !== outstanding) return;
     const until = epochMs(this.deps.clock.now() + this.deps.policy.prolongMs);
-    const next = { ...subscription, until };
+    const next = draftOf(subscription);
+    next.until = until;
     const written = await this.deps.records.write(subscription.id, outstanding.stored, next);
     // A conflict is somebody's change on top of our claim: what it says now is prolonged the next time.
     if (written.stored?.subscription.localCseq === subscription.localCseq)
@@ -283,12 +285,9 @@ export class Notifier {
         retryAfterMs(outcome),
       );
       const sends = step.effect === 'send' || step.effect === 'sendFinal';
-      const told =
-        step.next !== undefined && view !== undefined && sends
-          ? { ...step.next, sent: view.fingerprint }
-          : step.next;
+      const next = view !== undefined && sends ? telling(step.next, view) : step.next;
       const [written, fresh] = await Promise.all([
-        records.write(sent.id, known, told),
+        records.write(sent.id, known, next),
         sends ? (view ?? views.readFor(current)) : undefined,
       ]);
       known = written.stored;
@@ -322,11 +321,22 @@ export class Notifier {
 const newsAfter = ({ body, fingerprint }: NotifyPlan): News | undefined =>
   body === '' ? undefined : { after: fingerprint, commits: 0, changes: [] };
 
+/** The claim of a NOTIFY whose state is known already. */
+function telling(claimed: Subscription | undefined, { fingerprint }: StateView): Subscription | undefined {
+  if (claimed === undefined) return undefined;
+  const next = draftOf(claimed);
+  next.sent = fingerprint;
+  return next;
+}
+
 /** The record with what the answer to its NOTIFY says. */
 function answered(current: Subscription, plan: NotifyPlan, outcome: InnerOutcome): Subscription {
-  const status = statusOf(outcome);
-  if (outcomeEvent(outcome) !== 'delivered') return { ...current, answered: status };
-  return { ...current, sent: plan.fingerprint, answered: status, minInterval: paceOf(current, outcome) };
+  const next = draftOf(current);
+  next.answered = statusOf(outcome);
+  if (outcomeEvent(outcome) !== 'delivered') return next;
+  next.sent = plan.fingerprint;
+  next.minInterval = paceOf(current, outcome);
+  return next;
 }
 
 /** RFC 6446 §5.1: a 2xx with an Event header may change the rate that the SUBSCRIBE asked for. */

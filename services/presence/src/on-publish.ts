@@ -69,24 +69,24 @@ export class OnPublish {
       this.#refuse(request, reply, refusal('no-such-resource'));
       return;
     }
+    // An alias is the user, whose state stands under their own name.
+    const resource = found.aor;
+    const { publisher } = read.value;
     // RFC 3903 §14.1
-    const refused = await admission.ownerOrGranted(read.value.publisher, found.aor);
+    const refused = publisher === resource ? undefined : await admission.ownerOrGranted(publisher, resource);
     if (refused !== undefined) {
       this.#refuse(request, reply, refused);
       return;
     }
-    // An alias is the user, whose state stands under their own name.
-    const intent = { ...read.value, resource: found.aor };
     // RFC 3903 §6: requests for one resource are processed in the order that they come in.
-    const decision = await lanes.run(intent.resource, () => this.#carryOut(intent, probe));
+    const decision = await lanes.run(resource, () => this.#carryOut(read.value, resource, probe));
     if (decision.kind === 'refuse') this.#refuse(request, reply, decision.refusal);
     else reply(renderPublished(request, decision.etag, decision.expires, this.deps.newToken()));
   }
 
-  async #carryOut(intent: PublishIntent, probe: Probe | undefined): Promise<PublishDecision> {
+  async #carryOut(intent: PublishIntent, resource: Aor, probe: Probe | undefined): Promise<PublishDecision> {
     const { store, clock, policy, currentTrace } = this.deps;
-    const { resource } = intent;
-    let known = this.#seen.get(resource);
+    let known = this.#seen.peek(resource);
     let certain = false;
     if (known === undefined && intent.ifMatch !== undefined) {
       known = await store.readPublications(resource);
@@ -116,9 +116,10 @@ export class OnPublish {
     return { kind: 'refuse', refusal: refusal('contended') };
   }
 
+  /** That there is nothing is what is assumed anyway. */
   #remember(resource: Aor, set: PublicationSet): void {
     const octets = set.publications.reduce((sum, { body }) => sum + body.length, 0);
-    if (octets <= KEPT_OCTETS) this.#seen.set(resource, set);
+    if (set.publications.length > 0 && octets <= KEPT_OCTETS) this.#seen.set(resource, set);
     else this.#seen.delete(resource);
   }
 

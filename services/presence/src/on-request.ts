@@ -64,18 +64,18 @@ export class OnRequest {
     const { onSubscribe, onPublish, traced, log } = this.deps;
     const handler = request.method === 'SUBSCRIBE' ? onSubscribe : onPublish;
     this.#working += 1;
-    traced(request, () => handler.handle(request, reply, probe))
-      .catch((error: unknown) => {
-        if (error instanceof StoreUnavailable) {
-          this.#refuse(request, reply, refusal('store-unavailable'));
-          return;
-        }
-        log.error({ err: error, method: request.method }, 'request failed');
-        this.#refuse(request, reply, refusal('contended'));
-      })
-      .finally(() => {
-        this.#working -= 1;
-      });
+    const done = (): void => {
+      this.#working -= 1;
+    };
+    traced(request, () => handler.handle(request, reply, probe)).then(done, (error: unknown) => {
+      done();
+      if (error instanceof StoreUnavailable) {
+        this.#refuse(request, reply, refusal('store-unavailable'));
+        return;
+      }
+      log.error({ err: error, method: request.method }, 'request failed');
+      this.#refuse(request, reply, refusal('contended'));
+    });
   }
 
   #refuse(request: SipRequest, reply: Reply, reason: Refusal): void {

@@ -16,11 +16,9 @@ import {
 } from '@rollcall/events';
 import type {
   Access,
-  ListKind,
   PackageRegistry,
   Refusal,
   RefusalLabel,
-  RuleAction,
   StateView,
   StoredSubscription,
   SubscribeDecision,
@@ -44,6 +42,7 @@ import { timed } from './probe.ts';
 import type { Probe } from './probe.ts';
 import type { Records } from './records.ts';
 import type { SubscriberViews } from './subscriber-views.ts';
+import type { Target, Targets } from './targets.ts';
 
 export interface SubscribeDeps {
   readonly store: EventStore;
@@ -54,6 +53,7 @@ export interface SubscribeDeps {
   readonly lanes: Lanes;
   readonly notifier: Notifier;
   readonly admission: Admission;
+  readonly targets: Targets;
   readonly packages: PackageRegistry;
   readonly ids: SubscriptionIds;
   readonly clock: Clock;
@@ -94,15 +94,6 @@ interface Suppressed {
   readonly expires: number;
 }
 
-/** What is known of a resource before its rules are asked. */
-interface Target {
-  readonly aor: Aor;
-  readonly list: ListKind | undefined;
-  /** Undefined: rules say nothing here; whoever may ask for the package sees it. */
-  readonly watchers: RuleAction | undefined;
-  readonly refusal: Refusal | undefined;
-}
-
 /** SUBSCRIBE (RFC 6665 §4.2.1): read, decide, commit if unchanged, answer, notify. */
 export class OnSubscribe {
   readonly #rules = new BoundedMap<Aor, WatcherRules>(KEPT_RULES);
@@ -121,9 +112,11 @@ export class OnSubscribe {
     }
     const intent = read.value;
     if (intent.dialog === undefined) {
-      const target = await this.#target(intent);
-      const asked = { ...intent, resource: target.aor };
-      if (target.refusal === undefined && (await this.#commanded(request, reply, asked, undefined))) return;
+      const wanted = this.deps.targets.of(intent);
+      const target = wanted instanceof Promise ? await wanted : wanted;
+      const asked = target.aor === intent.resource ? intent : { ...intent, resource: target.aor };
+      const commands = target.refusal === undefined && mayCommand(request, asked);
+      if (commands && (await this.#commanded(request, reply, asked, undefined))) return;
       const id = this.deps.ids.idOf(asked, store.shardOf(target.aor));
       await lanes.run(id, async () => {
         this.#answer(request, reply, asked, await this.#carryOut(asked, id, target, probe));
@@ -135,7 +128,7 @@ export class OnSubscribe {
       this.#refuse(request, reply, refusal('no-subscription'));
       return;
     }
-    if (await this.#commanded(request, reply, intent, id)) return;
+    if (mayCommand(request, intent) && (await this.#commanded(request, reply, intent, id))) return;
     await lanes.run(id, async () => {
       this.#answer(request, reply, intent, await this.#carryOut(intent, id, undefined, probe));
     });
@@ -148,74 +141,11 @@ export class OnSubscribe {
     intent: SubscribeIntent,
     id: SubscriptionId | undefined,
   ): Promise<boolean> {
-    if (intent.package.command === undefined || request.body === '') return false;
     const { commands, records } = this.deps;
     const current = id === undefined ? undefined : (await records.read(id))?.subscription;
     const refused = await commands.handle(request, intent, current);
     if (refused !== undefined) this.#refuse(request, reply, refused);
     return refused !== undefined;
-  }
-
-  /** What a SUBSCRIBE outside a dialog is for, and whether the watcher may ask (RFC 6665 §4.2.1.3). */
-  async #target({
-    resource,
-    watcher,
-    package: wanted,
-    entries,
-    takesLists,
-  }: SubscribeIntent): Promise<Target> {
-    const { admission, store } = this.deps;
-    const none: Target = {
-      aor: resource ?? watcher,
-      list: undefined,
-      watchers: undefined,
-      refusal: NO_RESOURCE,
-    };
-    if (resource === undefined) return none;
-    if (entries !== undefined) {
-      if (!(await admission.isOurs(resource))) return none;
-      return {
-        aor: resource,
-        list: 'adhoc',
-        watchers: undefined,
-        refusal: takesLists ? undefined : NEEDS_LISTS,
-      };
-    }
-    const asked = admission.find(resource);
-    const found = asked instanceof Promise ? await asked : asked;
-    if (found !== undefined) {
-      const { aor, watchers } = found;
-      if (wanted.audience === 'anybody') return { aor, list: undefined, watchers, refusal: undefined };
-      return {
-        aor,
-        list: undefined,
-        watchers: undefined,
-        refusal: await admission.ownerOrGranted(watcher, aor),
-      };
-    }
-    const list = (await admission.isOurs(resource)) ? await store.readList(resource) : undefined;
-    if (list === undefined) return none;
-    const allowed = list.watchers === undefined || list.watchers.includes(watcher);
-    const refused = !allowed ? refusal('not-allowed') : takesLists ? undefined : NEEDS_LISTS;
-    return { aor: resource, list: 'stored', watchers: undefined, refusal: refused };
-  }
-
-  /** The same inside a dialog, where the record names the resource; what does not exist any more is not refreshed. */
-  async #targetOf({ resource, list, package: name }: Subscription): Promise<Target> {
-    const { admission, packages, store } = this.deps;
-    if (list !== undefined) {
-      const gone = list === 'stored' && (await store.readList(resource)) === undefined;
-      return { aor: resource, list, watchers: undefined, refusal: gone ? NO_RESOURCE : undefined };
-    }
-    const asked = admission.find(resource);
-    const found = asked instanceof Promise ? await asked : asked;
-    const ruled = packages.find(name)?.audience === 'anybody';
-    return {
-      aor: resource,
-      list,
-      watchers: ruled ? found?.watchers : undefined,
-      refusal: found === undefined ? NO_RESOURCE : undefined,
-    };
   }
 
   /** Decides on what is remembered, or assumes that there is nothing; a refusal or a repeat rests on the store alone. */
@@ -234,10 +164,12 @@ export class OnSubscribe {
     }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = known?.subscription;
-      const target = first ?? (current === undefined ? undefined : await this.#targetOf(current));
+      const found = first ?? (current === undefined ? undefined : this.deps.targets.ofSubscription(current));
+      const target = found instanceof Promise ? await found : found;
       const rules = this.#rulesOf(target, intent.watcher);
       const access = this.#accessOf(target, intent.watcher, rules);
-      const unchanged = await this.#holds(intent, id, current, target, access);
+      const unchanged =
+        intent.ifMatch !== undefined && (await this.#holds(intent, id, current, target, access));
       const decision = decideSubscribe(
         { intent, id, admission: target?.refusal, access, list: target?.list, unchanged },
         current,
@@ -395,6 +327,6 @@ export class OnSubscribe {
   }
 }
 
-const NO_RESOURCE = refusal('no-such-resource');
-/** RFC 4662 §4.1: what a list is cannot be told without the extension. */
-const NEEDS_LISTS = refusal('extension-required', 'Require: eventlist\r\n');
+/** A command may be in the body. */
+const mayCommand = (request: SipRequest, intent: SubscribeIntent): boolean =>
+  intent.package.command !== undefined && request.body !== '';

@@ -74,7 +74,8 @@ export class Records {
 
   /** What is known of a record; with `by` only what was known at that moment. */
   remembered(id: SubscriptionId, by = Infinity): StoredSubscription | undefined {
-    const seen = this.#seen.get(id);
+    // What is asked for is written soon, and that makes it young.
+    const seen = this.#seen.peek(id);
     if (seen === undefined) return this.#ahead.get(id);
     if (seen.learnt > by) return undefined;
     return this.#ahead.get(id) ?? seen.stored;
@@ -130,13 +131,21 @@ export class Records {
   ): Promise<Subscribed> {
     const commit = commitOf({ id, known, next });
     if (commit === undefined) throw new RangeError('a SUBSCRIBE for nothing');
-    const outcome = await this.store.subscribe({ ...commit, rules, sources });
+    const { resource, expectedVersion, watching } = commit;
+    const outcome = await this.store.subscribe({
+      id,
+      resource,
+      expectedVersion,
+      next,
+      watching,
+      rules,
+      sources,
+    });
     if (outcome.kind === 'rules') return outcome;
-    const written = this.#settled({ id, known, next }, outcome);
-    if (outcome.kind === 'committed') this.watched.stored(next, outcome.state.location);
-    return outcome.kind === 'committed'
-      ? { ...written, kind: 'written', state: outcome.state }
-      : { ...written, kind: 'conflict' };
+    const { stored } = this.#settled({ id, known, next }, outcome);
+    if (outcome.kind === 'conflict') return { kind: 'conflict', stored };
+    this.watched.stored(next, outcome.state.location);
+    return { kind: 'written', stored, state: outcome.state };
   }
 
   /** A record was claimed together with something else: what the store has now. */

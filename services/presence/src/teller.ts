@@ -1,4 +1,12 @@
-import { accessOf, deliver, isEnding, shardOfId, tellsNothing, watcherChange } from '@rollcall/events';
+import {
+  accessOf,
+  deliver,
+  draftOf,
+  isEnding,
+  shardOfId,
+  tellsNothing,
+  watcherChange,
+} from '@rollcall/events';
 import type {
   DeliveryEvent,
   DeliveryPolicy,
@@ -307,7 +315,11 @@ export class Teller {
       const ruled = await this.#ruled(current, wanted.audience === 'owner', await round.rules);
       if (ruled === 'rejected' || ruled === 'noresource') return this.#end(current, ruled);
       // RFC 6446 §5.2: consent is told at once.
-      if (ruled !== current.access) return this.#told({ ...current, access: ruled }, 'asked', round);
+      if (ruled !== current.access) {
+        const allowed = draftOf(current);
+        allowed.access = ruled;
+        return this.#told(allowed, 'asked', round);
+      }
     }
     return concerns(work, wanted) ? this.#told(current, 'changed', round) : undefined;
   }
@@ -349,14 +361,16 @@ export class Teller {
     const step = deliver(current, event, clock.now(), policy);
     if (step.next === undefined || step.next === current) return undefined;
     const claims = step.effect === 'send';
-    const next = claims && !tellsNothing(current) ? { ...step.next, sent: view.fingerprint } : step.next;
+    const next = draftOf(step.next);
+    if (claims && !tellsNothing(current)) next.sent = view.fingerprint;
     return { next, claims, view, news: event === 'changed' ? newsOf(current, work) : undefined, ends: false };
   }
 
   /** The notifier ends it (RFC 6665 §4.2.2). */
   async #end(current: Subscription, reason: TerminationReason): Promise<Step | undefined> {
     const { clock, policy, views } = this.deps;
-    const ending = { ...current, reason };
+    const ending = draftOf(current);
+    ending.reason = reason;
     const step = deliver(ending, 'unsubscribed', clock.now(), policy);
     if (step.next === undefined) return undefined;
     const view = await views.readFor(current);

@@ -25,12 +25,23 @@ export function tellingStore(
       const claiming = commit.changed
         ? await teller.claims(commit, watched.find(commit.resource))
         : undefined;
-      const outcome = await store.commitPublications({ ...commit, tells: TELLS, claims: claiming?.claims });
+      const { resource, expectedVersion, publications, changed, packages, trace } = commit;
+      const claims = claiming?.claims;
+      const outcome = await store.commitPublications({
+        resource,
+        expectedVersion,
+        publications,
+        changed,
+        packages,
+        trace,
+        tells: TELLS,
+        claims,
+      });
       if (outcome.kind !== 'committed') return outcome;
       const { told, telling } = outcome;
       if (told !== undefined && claiming !== undefined) claiming.told(told);
       else if (telling !== undefined) {
-        watched.learn(commit.resource, telling);
+        watched.learn(resource, telling);
         void worker.tell(commit, outcome.version, telling, learnt);
       }
       return outcome;

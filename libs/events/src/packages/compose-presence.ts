@@ -32,33 +32,44 @@ export interface ComposedPresence {
 
 type TuplePart = Extract<PidfPart, { kind: 'tuple' }>;
 type PersonPart = Extract<PidfPart, { kind: 'person' }>;
+type DevicePart = Extract<PidfPart, { kind: 'device' }>;
 
 const PRESENCE = 'presence';
 const NOTE = 'dm:note';
 
 /** Puts publications and registrations together. */
 export function composePresence(state: ResourceState, now: EpochMs): ComposedPresence {
-  const parts = publishedParts(state, now);
-  const published = parts.filter((part) => part.kind === 'tuple');
-  const registered = registeredTuples(state, published, now);
-  const tuples = [...uniqueTuples(published), ...registered];
-  return {
-    tuples: tuples.length > 0 ? tuples : [nobodyRegistered(state)],
-    notes: distinct(parts.filter((part) => part.kind === 'note').map(({ xml }) => xml)),
-    person: onePerson(parts.filter((part) => part.kind === 'person')),
-    devices: uniqueDevices(parts),
-  };
+  const { tuples: published, notes, persons, devices } = publishedParts(state, now);
+  const tuples = uniqueTuples(published);
+  tuples.push(...registeredTuples(state, published, now));
+  if (tuples.length === 0) tuples.push(nobodyRegistered(state));
+  return { tuples, notes: distinct(notes), person: onePerson(persons), devices: uniqueDevices(devices) };
 }
 
-function publishedParts(state: ResourceState, now: EpochMs): readonly PidfPart[] {
-  const alive = (state.publications?.publications ?? []).filter(
-    (each) => each.package === PRESENCE && each.expiresAt > now,
-  );
-  return alive.flatMap(({ body }) => unpackParts(body));
+/** What is published, by what it is. */
+interface PublishedParts {
+  readonly tuples: TuplePart[];
+  readonly persons: PersonPart[];
+  readonly devices: DevicePart[];
+  readonly notes: string[];
+}
+
+function publishedParts(state: ResourceState, now: EpochMs): PublishedParts {
+  const sorted: PublishedParts = { tuples: [], persons: [], devices: [], notes: [] };
+  for (const each of state.publications?.publications ?? []) {
+    if (each.package !== PRESENCE || each.expiresAt <= now) continue;
+    for (const part of unpackParts(each.body)) {
+      if (part.kind === 'tuple') sorted.tuples.push(part);
+      else if (part.kind === 'person') sorted.persons.push(part);
+      else if (part.kind === 'device') sorted.devices.push(part);
+      else sorted.notes.push(part.xml);
+    }
+  }
+  return sorted;
 }
 
 /** RFC 3863 §4.1.2: ids are unique within the document, whatever the devices chose, and the same over the life of a publication. */
-function uniqueTuples(published: readonly TuplePart[]): readonly ComposedTuple[] {
+function uniqueTuples(published: readonly TuplePart[]): ComposedTuple[] {
   const used = new Set<string>();
   return published.map(({ id, xml }) => ({
     id: unused(id, used),
@@ -84,6 +95,7 @@ function registeredTuples(
   now: EpochMs,
 ): readonly ComposedTuple[] {
   const devices = devicesOf(state, now);
+  if (devices.size === 0) return [];
   const spoken = new Set<string>();
   for (const { contact, device } of published) {
     const named = [...devices].filter(([, bindings]) =>
@@ -136,6 +148,7 @@ function nobodyRegistered({ resource }: ResourceState): ComposedTuple {
 
 /** RFC 4479 §3.2: one person. Element by element, what was said last stands; notes are all kept. */
 function onePerson(parts: readonly PersonPart[]): string {
+  if (parts.length === 0) return '';
   const elements = new Map<string, PersonPart>();
   const notes: string[] = [];
   let stamp = '';
@@ -158,11 +171,11 @@ function timeOf(stamp: string): number {
 }
 
 /** RFC 4479 §3.4: a device is its device id; the last word on it stands. */
-function uniqueDevices(parts: readonly PidfPart[]): readonly string[] {
+function uniqueDevices(parts: readonly DevicePart[]): readonly string[] {
+  if (parts.length === 0) return [];
   const devices = new Map<string, string>();
   const used = new Set<string>();
   for (const part of parts) {
-    if (part.kind !== 'device') continue;
     const key = part.device === '' ? `\n${devices.size}` : bare(part.device);
     const id = unused(part.id === '' ? 'device' : part.id, used);
     devices.set(key, `<dm:device id="${escapeXml(id)}">${part.xml}</dm:device>`);
@@ -170,4 +183,5 @@ function uniqueDevices(parts: readonly PidfPart[]): readonly string[] {
   return [...devices.values()];
 }
 
-const distinct = (texts: readonly string[]): readonly string[] => [...new Set(texts)];
+const distinct = (texts: readonly string[]): readonly string[] =>
+  texts.length < 2 ? texts : [...new Set(texts)];

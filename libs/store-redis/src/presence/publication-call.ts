@@ -1,6 +1,7 @@
-import type { PublicationCommit, PublicationOutcome, SubscriptionId } from '@rollcall/events';
+import type { PublicationCommit, PublicationOutcome, SubscriptionId, Telling } from '@rollcall/events';
 import type { EpochMs } from '@rollcall/kernel';
 import { listOf, textOf } from '../call.ts';
+import { decimalMs } from '../codec/base36.ts';
 import { readRecord, versionText } from '../codec/record.ts';
 import { shardOf } from '../keys.ts';
 import { presenceKeys as keys } from './presence-keys.ts';
@@ -34,14 +35,14 @@ export function publicationCall(
     resource,
     versionText(commit.expectedVersion),
     publications.length === 0 ? '' : printPublications(version, publications),
-    String(last + GRACE_MS),
+    publications.length === 0 ? '' : decimalMs(last + GRACE_MS),
     commit.changed ? '1' : '0',
     commit.trace ?? '',
     String(shard),
     DIRTY_LIMIT,
     commit.packages?.join(' ') ?? '',
     String(commit.tells ?? 0),
-    String(until),
+    decimalMs(until),
     claims?.watchers.join(' ') ?? '',
     claims === undefined ? '' : versionText(claims.location),
   ];
@@ -57,23 +58,25 @@ export function publicationCall(
       holds ? '' : livesUntil(next),
     );
   }
-  const committed = { kind: 'committed', version: publications.length === 0 ? 0 : version } as const;
+  const committed = (told?: readonly number[], telling?: Telling): PublicationOutcome => ({
+    kind: 'committed',
+    version: publications.length === 0 ? 0 : version,
+    told,
+    telling,
+  });
   return {
     script: commitPublications.withKeys(PUBLICATION_KEYS + versions.length),
     shard,
     values: [...names, ...values],
     read: (reply) => {
-      if (!Array.isArray(reply)) {
-        return textOf(reply) === 'told' ? { ...committed, told: versions } : committed;
-      }
+      if (!Array.isArray(reply)) return committed(textOf(reply) === 'told' ? versions : undefined);
       const [kind, value, location] = listOf(reply);
       if (textOf(kind) !== 'tell') return { kind: 'conflict', current: readPublicationsText(textOf(value)) };
-      const telling = {
+      return committed(undefined, {
         duty: { resource, until },
         watchers: listOf(value).map((id) => textOf(id) as SubscriptionId),
         location: readRecord(resource, textOf(location)),
-      };
-      return { ...committed, telling };
+      });
     },
   };
 }

@@ -43,6 +43,7 @@ import { presenceKeys as keys, shardSlot } from './presence-keys.ts';
 import { publicationCall } from './publication-call.ts';
 import { readPublicationsText } from './publications-text.ts';
 import { isStored, readParts, sourceKey } from './resource-state.ts';
+import { byShard, membersOf, readRecords } from './record-reads.ts';
 import { DIRTY_LIMIT, GRACE_MS, presenceScript } from './script-call.ts';
 import type { ScriptCall, VersionAfter } from './script-call.ts';
 import { settleCall, SETTLED_AT_ONCE, subscribeCall } from './subscription-calls.ts';
@@ -55,22 +56,6 @@ const takeWork = presenceScript('take-work', 2);
 const finishWork = presenceScript('finish-work', 1);
 const rearm = presenceScript('rearm', 2);
 const putMailbox = presenceScript('put-mailbox', 3);
-
-/** Records of one MGET, and ids of one range: well under a millisecond of the server. */
-const READ_AT_ONCE = 256;
-const PAGE = 1_000;
-
-/** Places of the ids of each shard. */
-function byShard(ids: readonly SubscriptionId[]): readonly { shard: number; places: number[] }[] {
-  const groups = new Map<number, number[]>();
-  ids.forEach((id, place) => {
-    const shard = shardOfId(id);
-    const places = groups.get(shard);
-    if (places === undefined) groups.set(shard, [place]);
-    else places.push(place);
-  });
-  return [...groups].map(([shard, places]) => ({ shard, places }));
-}
 
 /**
  * The ports of events on Redis. A subscription, the watchers of its resource, the dirty stream and the due-set share the
@@ -112,74 +97,30 @@ export class RedisEvents
     return readSubscriptionText(id, textOf(reply));
   }
 
-  async readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]> {
-    const found = new Map<SubscriptionId, StoredSubscription>();
-    const groups = byShard(ids);
-    await Promise.all(
-      groups.map(({ shard, places }) =>
-        this.#readShard(
-          shard,
-          places.flatMap((place) => ids[place] ?? []),
-          found,
-        ),
-      ),
-    );
-    return ids.map((id) => found.get(id));
+  readMany(ids: readonly SubscriptionId[]): Promise<readonly (StoredSubscription | undefined)[]> {
+    return readRecords(this.#client, ids);
   }
 
-  async #readShard(
-    shard: number,
-    ids: readonly SubscriptionId[],
-    found: Map<SubscriptionId, StoredSubscription>,
-  ): Promise<void> {
-    for (let at = 0; at < ids.length; at += READ_AT_ONCE) {
-      const some = ids.slice(at, at + READ_AT_ONCE);
-      const names = some.map((id) => keys.subscription(shard, id));
-      const texts = listOf(await this.#client.command(shardSlot(shard), ['MGET', ...names]));
-      some.forEach((id, n) => {
-        const stored = readSubscriptionText(id, textOf(texts[n]));
-        if (stored !== undefined) found.set(id, stored);
-      });
-    }
-  }
-
-  async watchers(
-    resource: Aor,
-    after?: SubscriptionId,
-    limit = Infinity,
-  ): Promise<readonly SubscriptionId[]> {
+  watchers(resource: Aor, after?: SubscriptionId, limit = Infinity): Promise<readonly SubscriptionId[]> {
     const shard = shardOf(resource);
-    return this.#page<SubscriptionId>(shardSlot(shard), keys.watchers(shard, resource), after, limit);
+    return membersOf<SubscriptionId>(
+      this.#client,
+      shardSlot(shard),
+      keys.watchers(shard, resource),
+      after,
+      limit,
+    );
   }
 
-  async watchesOf(
-    watcher: string,
-    after?: SubscriptionId,
-    limit = Infinity,
-  ): Promise<readonly SubscriptionId[]> {
+  watchesOf(watcher: string, after?: SubscriptionId, limit = Infinity): Promise<readonly SubscriptionId[]> {
     const shard = shardOf(watcher);
-    return this.#page<SubscriptionId>(shardSlot(shard), keys.byWatcher(shard, watcher), after, limit);
-  }
-
-  /** Members of a set in their order, page by page, so that no call takes long. */
-  async #page<T extends string>(
-    slot: number,
-    key: string,
-    after: string | undefined,
-    limit: number,
-  ): Promise<readonly T[]> {
-    const members: T[] = [];
-    let last = after;
-    while (members.length < limit) {
-      const wanted = Math.min(limit - members.length, PAGE);
-      const from = last === undefined ? '-' : `(${last}`;
-      const range = ['ZRANGEBYLEX', key, from, '+', 'LIMIT', '0', String(wanted)];
-      const page = listOf(await this.#client.command(slot, range)).map((member) => textOf(member) as T);
-      members.push(...page);
-      last = page.at(-1);
-      if (page.length < wanted) break;
-    }
-    return members;
+    return membersOf<SubscriptionId>(
+      this.#client,
+      shardSlot(shard),
+      keys.byWatcher(shard, watcher),
+      after,
+      limit,
+    );
   }
 
   async commit(commit: SubscriptionCommit): Promise<SubscriptionOutcome> {
@@ -227,13 +168,17 @@ export class RedisEvents
     return this.#run(settleCall(shard, commits, duty, this.#versionAfter));
   }
 
-  async subscribe(commit: SubscribeCommit): Promise<SubscribeOutcome> {
-    const outcome = await this.#run(subscribeCall(commit, this.#versionAfter));
-    if (outcome.kind !== 'committed' || !commit.sources.includes('watchers')) return outcome;
-    return {
-      ...outcome,
-      state: { ...outcome.state, watchers: await this.#subscriptionsTo(commit.resource) },
-    };
+  subscribe(commit: SubscribeCommit): Promise<SubscribeOutcome> {
+    const outcome = this.#run(subscribeCall(commit, this.#versionAfter));
+    return commit.sources.includes('watchers')
+      ? outcome.then((known) => this.#withWatchers(commit.resource, known))
+      : outcome;
+  }
+
+  async #withWatchers(resource: Aor, outcome: SubscribeOutcome): Promise<SubscribeOutcome> {
+    if (outcome.kind !== 'committed') return outcome;
+    const watchers = await this.#subscriptionsTo(resource);
+    return { ...outcome, state: { ...outcome.state, watchers } };
   }
 
   async watch(resource: Aor, id: SubscriptionId, until: EpochMs): Promise<void> {
@@ -363,7 +308,7 @@ export class RedisEvents
   }
 
   lists(after: string | undefined, limit: number): Promise<readonly Aor[]> {
-    return this.#page<Aor>(slotOf(keys.lists), keys.lists, after, limit);
+    return membersOf<Aor>(this.#client, slotOf(keys.lists), keys.lists, after, limit);
   }
 
   async readAdhoc(id: SubscriptionId): Promise<ResourceList | undefined> {
@@ -408,8 +353,8 @@ export class RedisEvents
     return this.#run(publicationCall(commit, until, this.#versionAfter));
   }
 
-  async #run<T>({ script: called, shard, values, read }: ScriptCall<T>): Promise<T> {
-    return read(await this.#client.run(called, shardSlot(shard), values));
+  #run<T>({ script: called, shard, values, read }: ScriptCall<T>): Promise<T> {
+    return this.#client.run(called, shardSlot(shard), values).then(read);
   }
 
   readonly #versionAfter: VersionAfter = (expected) =>

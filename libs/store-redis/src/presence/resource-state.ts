@@ -35,14 +35,14 @@ export function readParts(
   sources: readonly StoredSource[],
   replies: readonly Reply[],
 ): ResourceState {
-  let state: ResourceState = { resource };
+  const state: { -readonly [Part in keyof ResourceState]: ResourceState[Part] } = { resource };
   sources.forEach((source, n) => {
     const text = textOf(replies[n]);
-    if (source === 'location') state = { ...state, location: readRecord(resource, text) };
-    else if (source === 'mailbox') state = { ...state, mailbox: readMailboxText(text) };
-    else if (source === 'rules') state = { ...state, rules: readRulesText(text) };
-    else if (source === 'list') state = { ...state, list: readListText(text) };
-    else state = { ...state, publications: readPublicationsText(text) };
+    if (source === 'location') state.location = readRecord(resource, text);
+    else if (source === 'mailbox') state.mailbox = readMailboxText(text);
+    else if (source === 'rules') state.rules = readRulesText(text);
+    else if (source === 'list') state.list = readListText(text);
+    else state.publications = readPublicationsText(text);
   });
   return state;
 }

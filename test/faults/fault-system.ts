@@ -170,7 +170,11 @@ async function startServices(
   { place }: Topology,
   folder: string,
 ): Promise<System> {
-  const extra = { OTEL_TRACES_EXPORTER: 'none', ROLLCALL_DURABILITY: options.durability, ...place.env };
+  const extra = {
+    ...{ OTEL_TRACES_EXPORTER: 'none', ROLLCALL_REHEARSAL_MS: '0' },
+    ROLLCALL_DURABILITY: options.durability,
+    ...place.env,
+  };
   const whole = planSystem({
     ...{ host: '127.0.0.1', portBase, redisUrl: place.env['ROLLCALL_REDIS_URL'] ?? 'redis://127.0.0.1' },
     ...newSecrets(),

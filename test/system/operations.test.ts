@@ -50,7 +50,7 @@ interface Started {
 function npmStart(cwd: string, args: readonly string[], env: Record<string, string> = {}): Started {
   const child = spawn('npm', ['start', '--silent', '--', ...args], {
     cwd,
-    env: { ...process.env, REDIS_URL: '', ...env },
+    env: { ...process.env, REDIS_URL: '', ROLLCALL_REHEARSAL_MS: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that a Ctrl-C can be sent as a terminal sends it.
     detached: true,

@@ -4,5 +4,6 @@ export * from './endpoint.ts';
 export * from './field.ts';
 export { ROLLCALL_NAMES } from './names.ts';
 export * from './process.ts';
+export * from './rehearsal.ts';
 export * from './run-service.ts';
 export * from './transport.ts';

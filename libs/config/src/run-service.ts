@@ -101,12 +101,14 @@ export async function runService<C extends Logged, L extends ProcessLog, T exten
   endOnFault(seam, log);
   log.info({ config: printableConfig(definition, config) }, 'configured');
   const running = compose(config, { log, tracing });
-  stopOnSignal(seam, log, running, STOP_DEADLINE_MS + (drainMs?.(config) ?? 0));
+  const isStopping = stopOnSignal(seam, log, running, STOP_DEADLINE_MS + (drainMs?.(config) ?? 0));
   reloadOnSignal(seam, log, running);
   try {
-    log.info({ ...(await running.start()) }, 'ready');
+    const ports = await running.start();
+    if (!isStopping()) log.info({ ...ports }, 'ready');
   } catch (error) {
-    die(EXIT_FAILURE, startProblem(error));
+    // A start that was told to stop fails, and the stop says how that went.
+    if (!isStopping()) die(EXIT_FAILURE, startProblem(error));
   }
 }
 
@@ -124,7 +126,7 @@ function stopOnSignal(
   log: ProcessLog,
   running: RunnableService,
   deadlineMs: number,
-): void {
+): () => boolean {
   let stopping = false;
   const fail = (fields: Readonly<Record<string, unknown>>, message: string): never => {
     log.error(fields, message);
@@ -151,6 +153,7 @@ function stopOnSignal(
       stop(signal);
     });
   }
+  return () => stopping;
 }
 
 function reloadOnSignal(seam: ServiceSeam, log: ProcessLog, running: RunnableService): void {

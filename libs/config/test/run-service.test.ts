@@ -178,3 +178,27 @@ describe('E12 a service that runs', () => {
     }
   });
 });
+
+describe('O03 a service that is told to stop while it starts', () => {
+  it.each<[string, () => Promise<object>]>([
+    ['fails', () => Promise.reject(new Error('stopped while starting'))],
+    ['comes up all the same', () => Promise.resolve({ http: 9 })],
+  ])('O03 and then %s says nothing of that, and exits 0', async (_, end) => {
+    let over: (ports: Promise<object>) => void = () => undefined;
+    host.service = {
+      start: () => new Promise((resolve) => (over = resolve)),
+      stop: () => {
+        over(end());
+        return new Promise((resolve) => setImmediate(resolve));
+      },
+    };
+    const running = host.run();
+    await vi.advanceTimersByTimeAsync(0);
+    await host.tell('SIGTERM');
+    await vi.advanceTimersByTimeAsync(1);
+    await running;
+    expect(host.exits).toEqual([0]);
+    expect(host.printed).toEqual([]);
+    expect(host.said).toEqual(['info configured', 'info stopping', 'info stopped']);
+  });
+});

@@ -4,6 +4,8 @@ export { SHARDS, shardOf } from './keys.ts';
 export type { Durability } from './confirmations.ts';
 export type { CommitDone } from './redis-location.ts';
 export { RECORD_GRACE_MS } from './redis-location.ts';
+export { openRehearsalStore } from './rehearsal/store.ts';
+export type { RehearsalStore } from './rehearsal/store.ts';
 export { connectStore, openStore } from './store.ts';
 export type { LocationStore, Store } from './store.ts';
 export { tellStatus } from './tell-status.ts';

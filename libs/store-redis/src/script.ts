@@ -54,12 +54,18 @@ export class Script {
       this.#source = readFileSync(this.#file, 'latin1');
       this.#sha = createHash('sha1').update(this.#source, 'latin1').digest('hex');
       this.#durable = DURABLE.test(this.#source);
+      LOADED.set(this.#sha, this);
     }
     return this.#sha;
   }
 }
 
 const DURABLE = /^-- Durable: /m;
+/** Scripts by what they are sent as. */
+const LOADED = new Map<string, Script>();
+
+/** A script that has been sent by this process. */
+export const scriptBySha = (sha: string): Script | undefined => LOADED.get(sha);
 
 /** A script by its file beside the package's `src` and `dist`: `defineScript(new URL('../scripts/commit.lua', import.meta.url), 5)`. */
 export function defineScript(file: URL, keyCount: number): Script {

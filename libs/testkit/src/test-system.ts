@@ -56,6 +56,9 @@ export const BOB: Account = { user: 'bob', password: 'bob-secret' };
 export const CAROL: Account = { user: 'carol', password: 'carol-secret' };
 const DEFAULT_ACCOUNTS = [ALICE, BOB, CAROL];
 
+/** What every process of a test may do without. */
+const QUICK = { OTEL_TRACES_EXPORTER: 'none', ROLLCALL_REHEARSAL_MS: '0' };
+
 /** Blocks of ports that tests use; one system at a time takes the first block that is free. */
 const FIRST_BLOCK = 16_500;
 const LAST_BLOCK = 16_920;
@@ -120,7 +123,7 @@ export class TestSystem {
       const plan = planSystem({
         ...{ host, portBase, redisUrl, certificate, ...newSecrets() },
         replicas: { edge: 1, registrar: 1, presence: 1, ...options.replicas },
-        extra: { ...options.env, all: { OTEL_TRACES_EXPORTER: 'none', ...place.env, ...options.env?.all } },
+        extra: { ...options.env, all: { ...QUICK, ...place.env, ...options.env?.all } },
       });
       const system = new System(plan, {
         ...{ root: ROOT, folder: join(folder, 'logs'), node: process.execPath, restart: false },

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { printEndpoint, redisAddress } from '@rollcall/config';
+import { printEndpoint, redisAddress, rehearse, UNHEARD } from '@rollcall/config';
 import type { Replicas } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
@@ -13,6 +13,7 @@ import {
   createSipFront,
   DEFAULT_LIMITS,
   dnsReplicas,
+  newToken,
   PROCESS_CLOCK,
   PROCESS_TIMERS,
   staticReplicas,
@@ -20,10 +21,11 @@ import {
 import type { InnerLink, InnerServer, NativeFront, ReplicaSource, TapSlot } from '@rollcall/sip-net';
 import { connectStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { ATTRIBUTES, createMetrics, METRICS, SPANS } from '@rollcall/telemetry';
+import { ATTRIBUTES, createMetrics, METRICS, noTracing, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
-import { boundsOf, callOptions, INNER_PENDING } from './bounds.ts';
+import { boundsOf, INNER_PENDING } from './bounds.ts';
 import type { EdgeConfig } from './config.ts';
+import { coreOptions, rehearsalConfig } from './core-options.ts';
 import { createCore } from './core.ts';
 import type { EdgeCore } from './core.ts';
 import { drain } from './drain.ts';
@@ -35,6 +37,8 @@ import { LoopDelay } from './loop-delay.ts';
 import { publishCallMetrics, publishMetrics } from './metrics.ts';
 import type { PushSender } from './proxy/push-waker.ts';
 import { WebhookPush } from './push-sender.ts';
+import { openStage } from './rehearsal/stage.ts';
+import type { EdgeStage } from './rehearsal/stage.ts';
 import { createTrace } from './trace/wiring.ts';
 import type { TraceParts } from './trace/wiring.ts';
 import { traced, tracedInner } from './traced.ts';
@@ -100,6 +104,9 @@ class RunningEdge {
   readonly #loopDelay = new LoopDelay(LOAD_TICK_MS);
   #loadTimer: NodeJS.Timeout | undefined;
   #draining = false;
+  readonly #curtain = new AbortController();
+  #rehearsal: Promise<void> | undefined;
+  #rehearsed = false;
 
   constructor(config: EdgeConfig, { log, tracing }: EdgeDeps) {
     this.#config = config;
@@ -122,23 +129,15 @@ class RunningEdge {
         this.#own(listeners);
       },
     });
-    const link = (replicas: Replicas, tap: TapSlot): InnerLink =>
-      createInnerLink({
-        tap,
-        replicas: sourceOf(replicas),
-        timeoutMs: INNER_TIMEOUT_MS,
-        reading: 'top',
-        maxPending: INNER_PENDING,
-      });
-    this.#registrar = link(config.registrars, trace.registrar);
-    this.#presence = link(config.presences, trace.presence);
+    this.#registrar = createLink(sourceOf(config.registrars), trace.registrar);
+    this.#presence = createLink(sourceOf(config.presences), trace.presence);
   }
 
   async start(): Promise<EdgePorts> {
     try {
       return await this.#start();
     } catch (error) {
-      await this.stop();
+      if (!this.#draining) await this.stop();
       throw error;
     }
   }
@@ -148,8 +147,10 @@ class RunningEdge {
   }
 
   async stop(): Promise<void> {
-    const began = !this.#draining && this.#ops !== undefined;
+    const began = !this.#draining && this.#lease !== undefined;
     this.#draining = true;
+    this.#curtain.abort();
+    await this.#rehearsal;
     if (this.#core !== undefined) {
       if (began) await this.#drain(this.#core);
       this.#core.onRequest.draining = true;
@@ -169,6 +170,7 @@ class RunningEdge {
 
   async #start(): Promise<EdgePorts> {
     const { innerHost, innerPort } = this.#config;
+    this.#rehearsal = this.#rehearse();
     const store = await connectStore(redisAddress(this.#config));
     this.#store = store;
     tellStatus(store, this.#log);
@@ -199,10 +201,13 @@ class RunningEdge {
       this.#loopDelay.tick(performance.now());
       core.admission.tick();
     }, LOAD_TICK_MS);
+    this.#ops = await this.#openOps(store, core, identity);
+    await this.#rehearsal;
+    this.#rehearsed = true;
+    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
     await Promise.all([this.#registrar.start(), this.#presence.start()]);
     await this.#front.start(traced(core.onRequest, this.#tracing, WORDS));
     this.#own(this.#front.listeners);
-    this.#ops = await this.#openOps(store, core, identity);
     const http = printEndpoint({ host: reachable(this.#config.httpHost), port: this.#ops.port });
     this.#lease = new LeaseKeeper(store.edges, { ...identity, inner, http }, this.#log);
     this.#lease.start();
@@ -214,6 +219,47 @@ class RunningEdge {
     return { sip, inner: this.#inner.port, http: this.#ops.port };
   }
 
+  #rehearse(): Promise<void> {
+    const { rehearsalMs: ms } = this.#config;
+    return rehearse({ ms, open: () => this.#openStage(), signal: this.#curtain.signal, log: this.#log });
+  }
+
+  /** What is rehearsed is wired as what serves; nothing is traced abroad. */
+  #openStage(): Promise<EdgeStage> {
+    const config = rehearsalConfig(this.#config);
+    let opened: EdgeCore | undefined;
+    const trace = createTrace(config, 'rehearsal', {
+      aliases: () => opened?.domains.aliases ?? NO_ALIASES,
+      refusing: () => opened?.refusing(),
+    });
+    const engine = createEngine(config, {
+      make: { native: createSipFront, drachtio: createDrachtioFront },
+      clock: PROCESS_CLOCK,
+      log: UNHEARD,
+      tap: trace.trace.front,
+      onListeners: () => undefined,
+    });
+    return openStage({
+      trace,
+      engine,
+      server: createInnerServer,
+      link: (port, tap) =>
+        createLink(staticReplicas(port === undefined ? [] : [{ host: '127.0.0.1', port }]), tap),
+      onRequest: (core) => traced((opened = core).onRequest, noTracing, WORDS),
+      onInnerRequest: (core) =>
+        tracedInner(
+          (request, reply) => {
+            core.onInnerRequest.handle(request, reply);
+          },
+          noTracing,
+          WORDS,
+        ),
+      ports: { clock: PROCESS_CLOCK, timers: PROCESS_TIMERS, random: Math.random, log: UNHEARD },
+      options: coreOptions(config),
+      token: newToken,
+    });
+  }
+
   /** Addresses that are ours: a request to them is for us, or for whom its user part names. */
   #own(listeners: NativeFront['listeners']): void {
     for (const { local, advertised } of listeners) {
@@ -223,7 +269,6 @@ class RunningEdge {
   }
 
   #createCore(store: Store, edge: { id: string; epoch: number }, inner: string): EdgeCore {
-    const config = this.#config;
     return createCore(
       {
         front: this.#front,
@@ -250,17 +295,7 @@ class RunningEdge {
         isTraced: (octets) => this.#trace.trace.isTraced(octets),
         log: this.#log,
       },
-      {
-        edge,
-        inner,
-        secret: config.secret,
-        algorithms: config.algorithms,
-        nonceLifetimeMs: config.nonceLifetimeS * 1_000,
-        nonceLimit: config.nonceLimit,
-        userCacheLimit: config.userCache,
-        digest: { allowRfc2069: config.allowRfc2069, digestUri: config.digestUri },
-        ...callOptions(config),
-      },
+      { ...coreOptions(this.#config), edge, inner },
     );
   }
 
@@ -316,6 +351,7 @@ class RunningEdge {
 
   #readiness(store: Store, core: EdgeCore): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
+    if (!this.#rehearsed) return { ok: false, reason: 'rehearsing' };
     if (!store.ready()) return { ok: false, reason: 'the store is away' };
     if (!this.#front.ready) return { ok: false, reason: 'the drachtio-server is away' };
     if (!core.domains.ready) return { ok: false, reason: 'the domains have not been read yet' };
@@ -343,6 +379,16 @@ class RunningEdge {
     };
     await drain(parts, options);
   }
+}
+
+function createLink(replicas: ReplicaSource, tap: TapSlot | undefined): InnerLink {
+  return createInnerLink({
+    ...(tap === undefined ? undefined : { tap }),
+    replicas,
+    timeoutMs: INNER_TIMEOUT_MS,
+    reading: 'top',
+    maxPending: INNER_PENDING,
+  });
 }
 
 function sourceOf(replicas: Replicas): ReplicaSource {

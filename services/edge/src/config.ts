@@ -9,6 +9,7 @@ import {
   opsSettings,
   optional,
   redisSettings,
+  rehearsalSettings,
   replicas,
   secretSettings,
   string,
@@ -27,6 +28,7 @@ export const edgeConfig = defineConfig({
   ...opsSettings,
   ...redisSettings,
   ...secretSettings,
+  ...rehearsalSettings,
   edgeId: {
     env: 'ROLLCALL_EDGE_ID',
     type: optional(

@@ -24,7 +24,7 @@ export interface EngineDeps {
   /** What makes each engine. */
   readonly make: { readonly native: typeof createSipFront; readonly drachtio: typeof createDrachtioFront };
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: Omit<Logger, 'child'>;
   readonly tap: TapSlot;
   /** Told of the addresses that are listened on, whenever they become known. */
   readonly onListeners: (listeners: SipFront['listeners']) => void;

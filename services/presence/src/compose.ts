@@ -1,16 +1,19 @@
-import { redisAddress } from '@rollcall/config';
+import { redisAddress, rehearse, UNHEARD } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { createInnerLink, createInnerServer, hostPort, newToken, staticReplicas } from '@rollcall/sip-net';
 import type { InnerLink, InnerServer } from '@rollcall/sip-net';
-import { openStore, tellStatus } from '@rollcall/store-redis';
+import { openRehearsalStore, openStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
+import { ATTRIBUTES, createMetrics, METRICS, noTracing, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
 import type { Logger, Metrics, Tracing } from '@rollcall/telemetry';
 import type { PresenceConfig } from './config.ts';
 import { createCore } from './core.ts';
 import type { PresenceCore } from './core.ts';
 import { exposeMetrics } from './metrics.ts';
+import type { PresenceLog } from './ports.ts';
+import { openStage } from './rehearsal.ts';
+import type { Cast, PresenceStage } from './rehearsal.ts';
 import { tracedRequests, tracedStore, tracedWork } from './traced.ts';
 import type { TraceNames } from './traced.ts';
 
@@ -52,6 +55,23 @@ const NAMES: TraceNames = {
   system: ATTRIBUTES.dbSystem,
 };
 
+interface CoreParts extends Cast {
+  readonly store: Store;
+  readonly link: InnerLink;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+  readonly log: PresenceLog;
+}
+
+const createLink = (): InnerLink =>
+  createInnerLink({
+    replicas: staticReplicas([]),
+    timeoutMs: NOTIFY_TIMEOUT_MS,
+    maxPending: MAX_PENDING_NOTIFIES,
+    // Of the answer to a NOTIFY hardly anything but its status matters.
+    reading: 'top',
+  });
+
 /** Wires presence; nothing runs before `start`. */
 export function compose(config: PresenceConfig, deps: PresenceDeps): Presence {
   const running = new RunningPresence(config, deps);
@@ -68,6 +88,9 @@ class RunningPresence {
   #inner: InnerServer | undefined;
   #ops: OpsServer | undefined;
   #draining = false;
+  readonly #curtain = new AbortController();
+  #rehearsal: Promise<void> | undefined;
+  #rehearsed = false;
 
   constructor(config: PresenceConfig, { log, tracing }: PresenceDeps) {
     this.#config = config;
@@ -76,18 +99,15 @@ class RunningPresence {
   }
 
   async start(): Promise<PresencePorts> {
+    this.#rehearsal = this.#rehearse();
     const store = openStore(redisAddress(this.#config));
     this.#store = store;
     const metrics = createMetrics();
-    const link = createInnerLink({
-      replicas: staticReplicas([]),
-      timeoutMs: NOTIFY_TIMEOUT_MS,
-      maxPending: MAX_PENDING_NOTIFIES,
-      // Of the answer to a NOTIFY hardly anything but its status matters.
-      reading: 'top',
-    });
+    const link = createLink();
     this.#link = link;
-    const core = this.#createCore(store, link, metrics);
+    const tracing = this.#tracing;
+    const cast = { directory: store.users, leases: store.edges };
+    const core = this.#createCore({ ...cast, store, link, metrics, tracing, log: this.#log });
     this.#core = core;
     exposeMetrics(metrics, METRICS, {
       core,
@@ -106,6 +126,8 @@ class RunningPresence {
 
   async stop(): Promise<void> {
     this.#draining = true;
+    this.#curtain.abort();
+    await this.#rehearsal;
     this.#inner?.stopAccepting();
     this.#core?.poller.stop();
     await this.#drain();
@@ -118,9 +140,30 @@ class RunningPresence {
     await this.#store?.close();
   }
 
-  #createCore(store: Store, link: InnerLink, metrics: Metrics): PresenceCore {
+  #rehearse(): Promise<void> {
+    const { rehearsalMs: ms } = this.#config;
+    return rehearse({ ms, open: () => this.#openStage(), signal: this.#curtain.signal, log: this.#log });
+  }
+
+  /** What is rehearsed is wired as what serves, on a store that is none. */
+  async #openStage(): Promise<PresenceStage> {
+    const understudy = await openRehearsalStore();
+    const { store } = understudy;
+    const link = createLink();
+    const metrics = createMetrics({ defaults: false });
+    return openStage({
+      core: (cast) => this.#createCore({ ...cast, store, link, metrics, tracing: noTracing, log: UNHEARD }),
+      make: { server: createInnerServer, link: createInnerLink, replicas: staticReplicas },
+      token: newToken,
+      close: async () => {
+        link.close();
+        await understudy.close();
+      },
+    });
+  }
+
+  #createCore({ directory, leases, store, link, metrics, tracing, log }: CoreParts): PresenceCore {
     const { innerHost, innerPort, secret, minSubscription, maxSubscription, profileUrl } = this.#config;
-    const tracing = this.#tracing;
     const times = new Map(
       ['SUBSCRIBE', 'PUBLISH'].map((method) => [
         method,
@@ -132,11 +175,11 @@ class RunningPresence {
     return createCore(
       {
         store: tracedStore(store.events, tracing, NAMES),
-        directory: store.users,
-        leases: store.edges,
+        directory,
+        leases,
         link,
         clock: store.clock,
-        log: this.#log,
+        log,
         traced: tracedRequests(tracing, NAMES, (method) => times.get(method)),
         tracedWork: tracedWork(tracing, NAMES),
         storeReady: () => store.ready(),
@@ -157,6 +200,16 @@ class RunningPresence {
 
   async #listen(store: Store, core: PresenceCore, metrics: Metrics): Promise<PresencePorts> {
     const { innerHost, innerPort, httpHost, httpPort } = this.#config;
+    this.#ops = await startOpsServer({
+      host: httpHost,
+      port: httpPort,
+      live: () => true,
+      ready: () => this.#readiness(store),
+      metrics: () => metrics.text(),
+    });
+    await this.#rehearsal;
+    this.#rehearsed = true;
+    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
     this.#inner = await createInnerServer({
       host: innerHost,
       port: innerPort,
@@ -165,18 +218,12 @@ class RunningPresence {
       },
       log: this.#log,
     });
-    this.#ops = await startOpsServer({
-      host: httpHost,
-      port: httpPort,
-      live: () => true,
-      ready: () => this.#readiness(store),
-      metrics: () => metrics.text(),
-    });
     return { inner: this.#inner.port, http: this.#ops.port };
   }
 
   #readiness(store: Store): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
+    if (!this.#rehearsed) return { ok: false, reason: 'rehearsing' };
     return store.ready() ? { ok: true } : { ok: false, reason: 'the store is away' };
   }
 

@@ -4,6 +4,7 @@ import {
   MAX_PORT,
   opsSettings,
   redisSettings,
+  rehearsalSettings,
   secretSettings,
   string,
 } from '@rollcall/config';
@@ -19,6 +20,7 @@ export const presenceConfig = defineConfig({
   ...opsSettings,
   ...redisSettings,
   ...secretSettings,
+  ...rehearsalSettings,
   innerHost: {
     env: 'ROLLCALL_INNER_HOST',
     type: string({ pattern: /^[A-Za-z0-9.:_-]+$/, what: 'a host name or address' }),

@@ -1,21 +1,32 @@
-import { redisAddress } from '@rollcall/config';
+import { redisAddress, rehearse, UNHEARD } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { DEFAULT_POLICY, Gruus } from '@rollcall/location';
-import type { Policy } from '@rollcall/location';
-import { createInnerServer, PROCESS_TIMERS } from '@rollcall/sip-net';
+import type { DomainSource, Policy } from '@rollcall/location';
+import type { SipRequest } from '@rollcall/sip';
+import {
+  createInnerLink,
+  createInnerServer,
+  newToken,
+  PROCESS_TIMERS,
+  staticReplicas,
+} from '@rollcall/sip-net';
 import type { InnerServer } from '@rollcall/sip-net';
-import { connectStore, tellStatus } from '@rollcall/store-redis';
+import { connectStore, openRehearsalStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
-import { ATTRIBUTES, createMetrics, METRICS, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
-import type { Logger, Tracing } from '@rollcall/telemetry';
+import { ATTRIBUTES, createMetrics, METRICS, noTracing, SECONDS_BUCKETS, SPANS } from '@rollcall/telemetry';
+import type { Logger, Metrics, Tracing } from '@rollcall/telemetry';
 import { Authorizer } from './authorizer.ts';
 import type { RegistrarConfig } from './config.ts';
 import { countChanges, zeroCounters } from './counters.ts';
+import type { RegistrarCounters } from './counters.ts';
 import { DomainTable } from './domain-table.ts';
 import { exposeMetrics } from './metrics.ts';
 import { FlowReportHandler, isFlowReport } from './on-flow-report.ts';
 import { RegisterHandler } from './on-register.ts';
+import type { RegistrarLog } from './ports.ts';
+import { openStage, REHEARSAL_DOMAIN } from './rehearsal.ts';
+import type { RegistrarStage } from './rehearsal.ts';
 import { SnapshotMemory } from './snapshot-memory.ts';
 import { Sweeper } from './sweeper.ts';
 import { traced, tracedLocation } from './traced.ts';
@@ -45,6 +56,17 @@ const RETRY_SPREAD_S = 6;
 /** How long requests that wait may take at the end; the store's own deadline is shorter. */
 const DRAIN_MS = 3000;
 const DRAIN_POLL_MS = 20;
+/** More than a rehearsal has. */
+const REHEARSED_AORS = 1_000;
+
+interface HandlerParts {
+  readonly store: Store;
+  readonly domains: DomainTable;
+  readonly memory: SnapshotMemory;
+  readonly counters: RegistrarCounters;
+  readonly tracing: Tracing;
+  readonly log: RegistrarLog;
+}
 
 /** Wires the registrar; nothing runs before `start`. */
 export function compose(config: RegistrarConfig, deps: RegistrarDeps): Registrar {
@@ -65,6 +87,9 @@ class RunningRegistrar {
   #inner: InnerServer | undefined;
   #ops: OpsServer | undefined;
   #draining = false;
+  readonly #curtain = new AbortController();
+  #rehearsal: Promise<void> | undefined;
+  #rehearsed = false;
 
   constructor(config: RegistrarConfig, { log, tracing }: RegistrarDeps) {
     this.#config = config;
@@ -74,19 +99,44 @@ class RunningRegistrar {
   }
 
   async start(): Promise<RegistrarPorts> {
+    this.#rehearsal = this.#rehearse();
     const store = await connectStore(redisAddress(this.#config));
     this.#store = store;
     tellStatus(store, this.#log);
-    const domains = new DomainTable(
-      store.users.domains,
-      PROCESS_TIMERS,
-      usualPolicy(this.#config),
-      this.#log,
-    );
+    const domains = this.#domainTable(store.users.domains);
     this.#domains = domains;
     domains.start();
-    const handler = new RegisterHandler({
-      location: tracedLocation(store.location, this.#tracing, {
+    const handler = this.#registerHandler({
+      ...{ store, domains, memory: this.#memory, counters: this.#counters },
+      ...{ tracing: this.#tracing, log: this.#log },
+    });
+    this.#handler = handler;
+    const ports = await this.#listen(store, handler);
+    this.#sweeper = this.#sweep(store);
+    return ports;
+  }
+
+  async stop(): Promise<void> {
+    this.#draining = true;
+    this.#curtain.abort();
+    await this.#rehearsal;
+    this.#inner?.stopAccepting();
+    await this.#drain();
+    await this.#sweeper?.stop();
+    await this.#inner?.close();
+    this.#domains?.stop();
+    await this.#tracing.shutdown();
+    await this.#ops?.close();
+    await this.#store?.close();
+  }
+
+  #domainTable(source: DomainSource): DomainTable {
+    return new DomainTable(source, PROCESS_TIMERS, usualPolicy(this.#config), this.#log);
+  }
+
+  #registerHandler({ store, domains, memory, counters, tracing, log }: HandlerParts): RegisterHandler {
+    return new RegisterHandler({
+      location: tracedLocation(store.location, tracing, {
         span: SPANS.storeCommand,
         operation: ATTRIBUTES.dbOperation,
         system: ATTRIBUTES.dbSystem,
@@ -98,27 +148,40 @@ class RunningRegistrar {
       audit: store.audit,
       edges: store.edges,
       gruus: new Gruus(this.#config.secret),
-      memory: this.#memory,
-      counters: this.#counters,
-      log: this.#log,
+      memory,
+      counters,
+      log,
       retryAfter: () => RETRY_AFTER_S + Math.floor(Math.random() * (RETRY_SPREAD_S + 1)),
     });
-    this.#handler = handler;
-    const ports = await this.#listen(store, handler);
-    this.#sweeper = this.#sweep(store);
-    return ports;
   }
 
-  async stop(): Promise<void> {
-    this.#draining = true;
-    this.#inner?.stopAccepting();
-    await this.#drain();
-    await this.#sweeper?.stop();
-    await this.#inner?.close();
-    this.#domains?.stop();
-    await this.#tracing.shutdown();
-    await this.#ops?.close();
-    await this.#store?.close();
+  #rehearse(): Promise<void> {
+    const { rehearsalMs: ms } = this.#config;
+    return rehearse({ ms, open: () => this.#openStage(), signal: this.#curtain.signal, log: this.#log });
+  }
+
+  /** What is rehearsed is wired as what serves, on a store that is none. */
+  async #openStage(): Promise<RegistrarStage> {
+    const understudy = await openRehearsalStore();
+    const { store } = understudy;
+    const domains = this.#domainTable({
+      list: () => Promise.resolve([{ name: REHEARSAL_DOMAIN }]),
+      onChange: () => () => undefined,
+    });
+    domains.start();
+    const handler = this.#registerHandler({
+      ...{ store, domains, memory: new SnapshotMemory(REHEARSED_AORS), counters: zeroCounters() },
+      ...{ tracing: noTracing, log: UNHEARD },
+    });
+    return openStage({
+      onRequest: this.#onRequest(handler, undefined, noTracing, createMetrics({ defaults: false })),
+      make: { server: createInnerServer, link: createInnerLink, replicas: staticReplicas },
+      token: newToken,
+      close: async () => {
+        domains.stop();
+        await understudy.close();
+      },
+    });
   }
 
   #sweep(store: Store): Sweeper {
@@ -143,12 +206,6 @@ class RunningRegistrar {
       stats: () => store.stats(),
       storeUp: () => store.ready(),
     });
-    const time = metrics.histogram(
-      METRICS.sipHandlingSeconds,
-      'Time from a request to its answer.',
-      SECONDS_BUCKETS,
-      { method: 'REGISTER' },
-    );
     const reports = new FlowReportHandler({
       location: store.location,
       clock: store.clock,
@@ -158,17 +215,8 @@ class RunningRegistrar {
         countChanges(this.#counters, changes);
       },
     });
-    const onRequest = traced(
-      (request, reply, trace) => {
-        if (isFlowReport(request)) reports.handle(request, reply);
-        else handler.handle(request, reply, trace);
-      },
-      this.#tracing,
-      { span: SPANS.registrarRequest, method: ATTRIBUTES.sipMethod, status: ATTRIBUTES.sipStatus },
-      time,
-    );
+    const onRequest = this.#onRequest(handler, reports, this.#tracing, metrics);
     const { innerHost, innerPort, httpHost, httpPort } = this.#config;
-    this.#inner = await createInnerServer({ host: innerHost, port: innerPort, onRequest, log: this.#log });
     this.#ops = await startOpsServer({
       host: httpHost,
       port: httpPort,
@@ -176,11 +224,39 @@ class RunningRegistrar {
       ready: () => this.#readiness(store),
       metrics: () => metrics.text(),
     });
+    await this.#rehearsal;
+    this.#rehearsed = true;
+    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
+    this.#inner = await createInnerServer({ host: innerHost, port: innerPort, onRequest, log: this.#log });
     return { inner: this.#inner.port, http: this.#ops.port };
+  }
+
+  #onRequest(
+    handler: RegisterHandler,
+    reports: FlowReportHandler | undefined,
+    tracing: Tracing,
+    metrics: Metrics,
+  ): (request: SipRequest, reply: (message: string) => void) => void {
+    const time = metrics.histogram(
+      METRICS.sipHandlingSeconds,
+      'Time from a request to its answer.',
+      SECONDS_BUCKETS,
+      { method: 'REGISTER' },
+    );
+    return traced(
+      (request, reply, trace) => {
+        if (isFlowReport(request) && reports !== undefined) reports.handle(request, reply);
+        else handler.handle(request, reply, trace);
+      },
+      tracing,
+      { span: SPANS.registrarRequest, method: ATTRIBUTES.sipMethod, status: ATTRIBUTES.sipStatus },
+      time,
+    );
   }
 
   #readiness(store: Store): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
+    if (!this.#rehearsed) return { ok: false, reason: 'rehearsing' };
     if (!store.ready()) return { ok: false, reason: 'the store is away' };
     if (this.#domains?.ready !== true) return { ok: false, reason: 'the domains have not been read yet' };
     return { ok: true };

@@ -7,6 +7,7 @@ import {
   MAX_PORT,
   opsSettings,
   redisSettings,
+  rehearsalSettings,
   secretSettings,
   string,
 } from '@rollcall/config';
@@ -30,6 +31,7 @@ export const registrarConfig = defineConfig({
   ...opsSettings,
   ...redisSettings,
   ...secretSettings,
+  ...rehearsalSettings,
   innerHost: {
     env: 'ROLLCALL_INNER_HOST',
     type: string({ pattern: /^[A-Za-z0-9.:_-]+$/, what: 'a host name or address' }),

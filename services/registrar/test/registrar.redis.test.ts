@@ -28,6 +28,7 @@ class RegistrarProcess {
         ROLLCALL_SECRET: 'a secret of the process tests',
         ROLLCALL_INNER_PORT: '0',
         ROLLCALL_HTTP_PORT: '0',
+        ROLLCALL_REHEARSAL_MS: '0',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

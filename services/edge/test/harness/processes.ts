@@ -44,7 +44,7 @@ export class EdgeProcess {
   constructor(env: Readonly<Record<string, string>>) {
     const { PATH, HOME } = process.env;
     this.#child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@rollcall/source', MAIN], {
-      env: { PATH, HOME, OTEL_TRACES_EXPORTER: 'none', ...env },
+      env: { PATH, HOME, OTEL_TRACES_EXPORTER: 'none', ROLLCALL_REHEARSAL_MS: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.on('data', (data: Buffer) => (this.out += data.toString()));

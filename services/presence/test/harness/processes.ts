@@ -32,6 +32,7 @@ export class Replica {
         ROLLCALL_SECRET: 'a secret of the test itself',
         ROLLCALL_INNER_PORT: '0',
         ROLLCALL_HTTP_PORT: '0',
+        ROLLCALL_REHEARSAL_MS: '0',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

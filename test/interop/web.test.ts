@@ -131,6 +131,42 @@ describe('A11 the web UI in Chromium', () => {
     expect(heard).toEqual([]);
   });
 
+  it('A10 up to six who take part fit beside their notes into a window of 1280 pixels', async () => {
+    const phone = await system.phone(BOB);
+    await phone.register();
+    const names = ['Phone 1', 'Phone 2', 'Edge edge-1', 'Registrar', 'Presence', 'Redis'];
+    await page.setViewportSize({ width: 1280, height: 800 });
+    for (const count of [4, 5, 6]) {
+      const lifelines = names
+        .slice(-count)
+        .map((id) => ({ id, kind: 'edge', name: id, detail: '192.0.2.1:5060' }));
+      const step = (n: number) => ({
+        ...{ at: n * 1_000, kind: 'request', label: 'SUBSCRIBE', tone: 'plain', note: `step ${String(n)}` },
+        ...{ from: lifelines[n % (count - 1)]?.id, to: lifelines[(n % (count - 1)) + 1]?.id, callId: 'c' },
+      });
+      const steps = Array.from({ length: 40 }, (_, n) => step(n));
+      await page.route('**/trace?limit=*', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: { ...((await response.json()) as object), lifelines, steps } });
+      });
+      await open(aorPath(phone, 'trace'));
+      const story = page.getByRole('region', { name: 'Ladder' });
+      await story.getByText('step 39').waitFor();
+      await eventually(
+        `${String(count)} lifelines`,
+        async () => (await story.locator('.head').count()) === count,
+      );
+      const [content = 0, room = 0, ...tops] = await page.evaluate<number[]>(
+        '((one) => [one.scrollWidth, one.clientWidth, ...[...one.querySelectorAll(".head")].map((head) => head.offsetTop)])(document.querySelector(".story"))',
+      );
+      expect(content, `${String(count)} lifelines`).toBeLessThanOrEqual(room);
+      expect(Math.min(...tops), `names of ${String(count)}`).toBeGreaterThanOrEqual(0);
+      await page.unroute('**/trace?limit=*');
+      await open('aors');
+    }
+    expect(heard).toEqual([]);
+  });
+
   it('A04 A10 who watches whom is shown from both sides, and the commit of a SUBSCRIBE in its ladder', async () => {
     const phone = await system.phone(BOB);
     const watched = `sip:${ALICE.user}@${system.domain}`;

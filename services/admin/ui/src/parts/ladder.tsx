@@ -7,13 +7,18 @@ import type { Tone } from './basics.tsx';
 /** Heights and widths of the drawing, in pixels; the rows of the list beside it have the same height. */
 const ROW = 46;
 const MARGIN = 52;
-/** Fewer lifelines may stand further apart. */
-const COLUMNS: readonly number[] = [132, 132, 132, 132, 124, 106];
-const CROWDED_COLUMN = 92;
+/** Fewer lifelines may stand further apart; up to six fit, with their notes, into a window of 1280 pixels. */
+const COLUMNS: readonly number[] = [132, 132, 132, 132, 118, 92, 76];
+const CROWDED_COLUMN = 72;
+const CROWDED = 5;
+const CROWDED_MARGIN = 40;
 const CHARACTER = 6.4;
 const columnOf = (lifelines: number): number => COLUMNS[lifelines] ?? CROWDED_COLUMN;
-const widthOf = (lifelines: number): number => 2 * MARGIN + (lifelines - 1) * columnOf(lifelines);
-const HEAD_TOP = 58;
+const marginOf = (lifelines: number): number => (lifelines < CROWDED ? MARGIN : CROWDED_MARGIN);
+const widthOf = (lifelines: number): number =>
+  2 * marginOf(lifelines) + (lifelines - 1) * columnOf(lifelines);
+/** Two lines of a name and two of where it is. */
+const HEAD_TOP = 66;
 /** Of the times and, at least, of the notes beside the drawing. */
 const TIMES = 88;
 const NOTES = 190;
@@ -30,8 +35,8 @@ export const TONES: Readonly<Record<Step['tone'], Tone>> = {
 
 function Arrow({ step, index, lines }: { step: Step; index: number; lines: ReadonlyMap<string, number> }) {
   const y = index * ROW + ROW / 2 + 6;
-  const from = lines.get(step.from) ?? MARGIN;
-  const to = lines.get(step.to) ?? MARGIN;
+  const from = lines.get(step.from) ?? 0;
+  const to = lines.get(step.to) ?? 0;
   const way = Math.sign(to - from) || 1;
   const tip = to - way * 3;
   const middle = (from + to) / 2;
@@ -62,7 +67,8 @@ function Drawing({
   onSelect: (index: number) => void;
 }) {
   const column = columnOf(ladder.lifelines.length);
-  const lines = new Map(ladder.lifelines.map(({ id }, index) => [id, MARGIN + index * column]));
+  const margin = marginOf(ladder.lifelines.length);
+  const lines = new Map(ladder.lifelines.map(({ id }, index) => [id, margin + index * column]));
   const width = widthOf(ladder.lifelines.length);
   const height = steps.length * ROW;
   return (
@@ -89,14 +95,16 @@ function Drawing({
 
 function Heads({ lifelines }: { lifelines: readonly Lifeline[] }) {
   const column = columnOf(lifelines.length);
+  const margin = marginOf(lifelines.length);
+  const crowded = lifelines.length < CROWDED ? '' : ' crowded';
   return (
-    <div class="heads" style={{ width: `${String(widthOf(lifelines.length))}px` }}>
+    <div class={`heads${crowded}`} style={{ width: `${String(widthOf(lifelines.length))}px` }}>
       {lifelines.map(({ id, kind, name, detail }, index) => (
         <div
           key={id}
           class={`head ${kind}`}
           style={{
-            left: `${String(MARGIN + index * column - column / 2 + 3)}px`,
+            left: `${String(margin + index * column - column / 2 + 3)}px`,
             width: `${String(column - 6)}px`,
           }}
           title={detail}

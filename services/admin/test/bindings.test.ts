@@ -205,6 +205,23 @@ describe('A03 deleting bindings', () => {
     }
   });
 
+  it('A03 A05 a deletion that the store ends half way is finished by the next one', async () => {
+    const user = '/v1/domains/example.test/users/alice';
+    await admin.call('PUT', '/v1/domains/example.test', { body: {} });
+    await admin.call('PUT', user, { body: { password: 'x' } });
+    await admin.register(AOR, [binding('b1')]);
+    const commit = admin.location.commit.bind(admin.location);
+    admin.location.commit = () => Promise.reject(new StoreUnavailable('away'));
+    expect((await admin.call('DELETE', user)).status).toBe(503);
+    expect((await admin.call('GET', user)).json).toMatchObject({ enabled: false });
+    expect((await admin.location.read(AOR as Aor)).bindings).toHaveLength(1);
+    admin.location.commit = commit;
+    expect((await admin.call('DELETE', user)).status).toBe(204);
+    expect((await admin.location.read(AOR as Aor)).bindings).toEqual([]);
+    expect((await admin.call('GET', user)).status).toBe(404);
+    expect((await admin.call('DELETE', user)).status).toBe(404);
+  });
+
   it('A03 one goes, the others stay; watchers are told deactivated by whom; the audit log has it', async () => {
     await admin.register(AOR, [binding('b1'), binding('b2')]);
     expect((await admin.call('DELETE', `${URL}/b1`)).status).toBe(204);

@@ -239,16 +239,20 @@ export function userRoutes(app: ApiApp, context: AdminContext): void {
     schema: {
       tags: ['users'],
       summary: 'Delete a user',
-      description: 'Their bindings go as well; watchers are told `rejected` (RFC 3680 §3.6).',
+      description:
+        'Their bindings go first; watchers are told `rejected` (RFC 3680 §3.6). After a 503 or 409 the user may be left disabled: delete them again.',
       params: UserParams,
       response: { 204: Nothing },
     },
     config: secured('write', ['not-found', 'conflict']),
     handler: async (request, reply) => {
-      const { aor } = await userOfPath(context, request);
+      const user = await userOfPath(context, request);
+      const { aor } = user;
       await recordAct(context, request, 'user.delete', shown(aor));
-      if (!(await users.remove(aor))) throw new ProblemError('not-found');
+      // The user goes last: whatever ends this in between, what is left is a user who is disabled and can be deleted again.
+      if (user.enabled) await users.put({ ...user, enabled: false });
       await release(request, aor);
+      if (!(await users.remove(aor))) throw new ProblemError('not-found');
       return reply.code(204).send(null);
     },
   });

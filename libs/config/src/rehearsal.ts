@@ -73,7 +73,8 @@ export async function rehearse(rehearsal: Rehearsal): Promise<void> {
     if (tally.exchanges === 0) throw new Error('no exchange came to its end');
     log.info({ exchanges: tally.exchanges, ms: Math.round(performance.now() - began) }, 'rehearsed');
   } catch (error) {
-    log.warn({ err: error, exchanges: tally.exchanges }, 'the rehearsal failed, starting without');
+    if (!rehearsal.signal.aborted)
+      log.warn({ err: error, exchanges: tally.exchanges }, 'the rehearsal failed, starting without');
   } finally {
     bell.ring();
     await opening.then((stage) => stage.close()).catch(() => undefined);

@@ -79,6 +79,14 @@ describe('O03 a rehearsal', () => {
     expect(stage.open).toBe(0);
   });
 
+  it('O03 ends the same way while its stage is being opened, and closes that', async () => {
+    const over = run({ open: later });
+    curtain.abort();
+    await over;
+    expect(said).toEqual([]);
+    expect(stage.open).toBe(0);
+  });
+
   it.each<[string, Partial<Rehearsal>, () => void]>([
     ['cannot be opened', { open: () => Promise.reject(new Error('no port')) }, () => undefined],
     [

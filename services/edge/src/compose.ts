@@ -19,7 +19,7 @@ import {
   staticReplicas,
 } from '@rollcall/sip-net';
 import type { InnerLink, InnerServer, NativeFront, ReplicaSource, TapSlot } from '@rollcall/sip-net';
-import { connectStore, tellStatus } from '@rollcall/store-redis';
+import { connectStore, openRehearsalStore, tellStatus } from '@rollcall/store-redis';
 import type { Store } from '@rollcall/store-redis';
 import { ATTRIBUTES, createMetrics, METRICS, noTracing, SPANS } from '@rollcall/telemetry';
 import type { Logger, Tracing } from '@rollcall/telemetry';
@@ -225,8 +225,9 @@ class RunningEdge {
   }
 
   /** What is rehearsed is wired as what serves; nothing is traced abroad. */
-  #openStage(): Promise<EdgeStage> {
+  async #openStage(): Promise<EdgeStage> {
     const config = rehearsalConfig(this.#config);
+    const understudy = await openRehearsalStore();
     let opened: EdgeCore | undefined;
     const trace = createTrace(config, 'rehearsal', {
       aliases: () => opened?.domains.aliases ?? NO_ALIASES,
@@ -257,6 +258,7 @@ class RunningEdge {
       ports: { clock: PROCESS_CLOCK, timers: PROCESS_TIMERS, random: Math.random, log: UNHEARD },
       options: coreOptions(config),
       token: newToken,
+      ...{ users: understudy.store.users, close: understudy.close },
     });
   }
 

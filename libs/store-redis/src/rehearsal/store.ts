@@ -8,7 +8,7 @@ import { printReply, readCommand } from './wire.ts';
 /** A store without a Redis, for rehearsals. */
 export interface RehearsalStore {
   readonly store: Store;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const HOST = '127.0.0.1';

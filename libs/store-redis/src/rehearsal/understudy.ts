@@ -12,6 +12,7 @@ type Play = (keys: readonly string[], values: readonly string[], kept: Kept) => 
 class Kept {
   readonly texts = new Map<string, string>();
   readonly sets = new Map<string, Set<string>>();
+  readonly hashes = new Map<string, readonly string[]>();
 
   text(key: string | undefined): string {
     return this.texts.get(key ?? '') ?? '';
@@ -38,6 +39,10 @@ class Kept {
 
 /** What the scripts of requests do and answer when nothing goes wrong; `scripts/*.lua` say what keys and values mean. */
 const PLAYS: Readonly<Record<string, Play>> = {
+  'put-user': (keys, values, kept) => {
+    kept.hashes.set(keys[0] ?? '', values.slice(2));
+    return ['stored', ''];
+  },
   commit: () => 'committed',
   refresh: () => 'committed',
   'commit-subscription': (keys, values, kept) => {
@@ -84,6 +89,8 @@ export class Understudy {
         return this.#play(first, parts);
       case 'GET':
         return this.#kept.texts.get(first) ?? null;
+      case 'HGETALL':
+        return this.#kept.hashes.get(first) ?? [];
       case 'MGET':
         return parts.slice(1).map((key) => this.#kept.texts.get(key) ?? null);
       case 'TIME': {

@@ -6,13 +6,15 @@ import type { Algorithm, Ha1Set } from '@rollcall/digest';
 /** The phones of a rehearsal: their domain (RFC 2606 §2), and what all of them answer challenges with. */
 export interface PhoneAccounts {
   readonly domain: string;
-  readonly ha1: (user: string) => Required<Ha1Set>;
+  /** Makes a user, and resolves with what its phones know. */
+  readonly enlist: (user: string) => Promise<Required<Ha1Set>>;
   readonly random: () => string;
 }
 
 /** What a phone has said and heard so far. */
 interface Call {
   readonly user: string;
+  readonly ha1: Required<Ha1Set>;
   readonly id: string;
   readonly tag: string;
   readonly algorithm: Algorithm;
@@ -72,12 +74,14 @@ export class Phones {
   }
 
   /** Registers, refreshes, subscribes, publishes and unsubscribes; resolves with the number of exchanges. */
-  async play(lane: number): Promise<number> {
-    const { domain, random } = this.#accounts;
+  async play(): Promise<number> {
+    const { domain, random, enlist } = this.#accounts;
     this.#serial += 1;
-    const user = `rehearsal-${String(lane)}`;
+    const user = `rehearsal-${String(this.#serial)}`;
+    const ha1 = await enlist(user);
     const algorithm = ALGORITHMS[this.#serial % ALGORITHMS.length] ?? 'MD5';
-    const begin = (): Call => ({ user, id: random(), tag: random(), algorithm, cseq: 0, nonce: '', nc: 0 });
+    const fresh = { user, ha1, algorithm, nonce: '' };
+    const begin = (): Call => ({ ...fresh, id: random(), tag: random(), cseq: 0, nc: 0 });
     const device = begin();
     const register = { method: 'REGISTER', uri: `sip:${domain}`, lines: this.#contact(user, EXPIRES_S) };
     let exchanges = 0;
@@ -130,12 +134,12 @@ export class Phones {
   #authorization(call: Call, method: string, uri: string): string {
     if (call.nonce === '') return '';
     const { algorithm, nonce, user } = call;
-    const { domain, ha1, random } = this.#accounts;
+    const { domain, random } = this.#accounts;
     call.nc += 1;
     const nc = call.nc.toString(16).padStart(8, '0');
     const cnonce = random();
     const a2 = hashOctets(algorithm, `${method}:${uri}`);
-    const response = hashOctets(algorithm, `${ha1(user)[algorithm]}:${nonce}:${nc}:${cnonce}:auth:${a2}`);
+    const response = hashOctets(algorithm, `${call.ha1[algorithm]}:${nonce}:${nc}:${cnonce}:auth:${a2}`);
     return (
       `Authorization: Digest username="${user}", realm="${domain}", nonce="${nonce}", uri="${uri}", ` +
       `response="${response}", algorithm=${algorithm}, cnonce="${cnonce}", qop=auth, nc=${nc}\r\n`

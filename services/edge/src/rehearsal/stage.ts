@@ -1,7 +1,7 @@
 import { ha1Set } from '@rollcall/digest';
 import type { Ha1Set } from '@rollcall/digest';
 import { MemoryMessages, parseAor } from '@rollcall/location';
-import type { Aor, User } from '@rollcall/location';
+import type { Aor, User, UserDirectory } from '@rollcall/location';
 import type { createInnerServer, InnerLink, InnerServer, TapSlot } from '@rollcall/sip-net';
 import type { FrontUser } from '@rollcall/sip-transaction';
 import { createCore } from '../core.ts';
@@ -23,12 +23,15 @@ export interface StageParts {
   readonly onInnerRequest: (core: EdgeCore) => InnerHandler;
   readonly ports: Pick<CorePorts, 'clock' | 'timers' | 'random' | 'log'>;
   readonly options: Omit<CoreOptions, 'edge' | 'inner'>;
+  readonly users: Pick<UserDirectory, 'put' | 'find' | 'findByCredentials'>;
   /** A word that nobody can guess. */
   readonly token: () => string;
+  /** Called at the end, whatever came of it. */
+  readonly close: () => Promise<void>;
 }
 
 export interface EdgeStage {
-  play(lane: number): Promise<number>;
+  play(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -74,7 +77,7 @@ class Stage implements EdgeStage {
       registrar: this.#link((await this.#serve(registrarUnderstudy)).port, trace.registrar),
       presence: this.#link((await this.#serve(presence)).port, trace.presence),
     };
-    const accounts = new Accounts(token);
+    const accounts = new Accounts(this.#parts.users, token);
     const core = this.#createCore(links, accounts, inner.port);
     this.#core = core;
     handle = onInnerRequest(core);
@@ -82,12 +85,15 @@ class Stage implements EdgeStage {
     await Promise.all(this.#links.map((link) => link.start()));
     await engine.start(onRequest(core));
     for (const { local } of engine.listeners) core.own.add(local);
-    this.#phones = await Phones.open({ domain: DOMAIN, ha1: (user) => accounts.ha1(user), random: token });
+    this.#phones = await Phones.open({
+      ...{ domain: DOMAIN, random: token },
+      enlist: (user) => accounts.enlist(user),
+    });
     this.#phones.edgePort = engine.listeners[0]?.local.port ?? 0;
   }
 
-  play(lane: number): Promise<number> {
-    return this.#phones?.play(lane) ?? Promise.reject(new Error('the stage is not open'));
+  play(): Promise<number> {
+    return this.#phones?.play() ?? Promise.reject(new Error('the stage is not open'));
   }
 
   async close(): Promise<void> {
@@ -97,6 +103,7 @@ class Stage implements EdgeStage {
     await Promise.all(this.#servers.map((server) => server.close()));
     this.#core?.stop();
     this.#parts.trace.stop();
+    await this.#parts.close();
   }
 
   async #serve(onRequest: InnerHandler, tap?: TapSlot): Promise<InnerServer> {
@@ -145,32 +152,30 @@ class Stage implements EdgeStage {
   }
 }
 
-/** Any name is a user, all with one password. */
+/** Users of a store that is none, each with a password of its own. */
 class Accounts {
-  readonly #password: string;
-  readonly #ha1 = new Map<string, Required<Ha1Set>>();
   readonly onChange = (): (() => void) => () => undefined;
-  readonly grants = { get: () => Promise.resolve([]) };
   readonly domains = { list: () => Promise.resolve([{ name: DOMAIN }]), onChange: this.onChange };
+  readonly grants = { get: () => Promise.resolve([]) };
 
-  constructor(token: () => string) {
-    this.#password = token() + token();
-  }
+  constructor(
+    private readonly users: Pick<UserDirectory, 'put' | 'find' | 'findByCredentials'>,
+    private readonly token: () => string,
+  ) {}
 
   find(aor: Aor): Promise<User | undefined> {
-    const user = /^sip:([^@]*)@/.exec(aor)?.[1];
-    return user === undefined ? Promise.resolve(undefined) : this.findByCredentials(DOMAIN, user);
+    return this.users.find(aor);
   }
 
   findByCredentials(realm: string, authUser: string): Promise<User | undefined> {
-    const aor = parseAor(`sip:${authUser}@${DOMAIN}`);
-    if (!aor.ok) return Promise.resolve(undefined);
-    return Promise.resolve({ aor: aor.value, authUser, realm, ha1: this.ha1(authUser), enabled: true });
+    return this.users.findByCredentials(realm, authUser);
   }
 
-  ha1(user: string): Required<Ha1Set> {
-    let ha1 = this.#ha1.get(user);
-    if (ha1 === undefined) this.#ha1.set(user, (ha1 = ha1Set(user, DOMAIN, this.#password)));
+  async enlist(user: string): Promise<Required<Ha1Set>> {
+    const ha1 = ha1Set(user, DOMAIN, this.token());
+    const aor = parseAor(`sip:${user}@${DOMAIN}`);
+    if (!aor.ok) throw new Error('no AoR');
+    await this.users.put({ aor: aor.value, authUser: user, realm: DOMAIN, ha1, enabled: true });
     return ha1;
   }
 }

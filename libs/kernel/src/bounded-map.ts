@@ -35,8 +35,7 @@ export class BoundedMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#entries.has(key)) this.#entries.delete(key);
-    else if (this.#entries.size >= this.limit) this.#evictOldest();
+    if (!this.#entries.delete(key) && this.#entries.size >= this.limit) this.#evictOldest();
     this.#entries.set(key, value);
   }
 

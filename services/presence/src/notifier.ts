@@ -278,12 +278,7 @@ export class Notifier {
       const current = known?.subscription;
       // Somebody took over after our claim had lapsed: the answer is no longer ours to act on.
       if (current === undefined || current.localCseq !== sent.localCseq || !isInFlight(current)) return;
-      const { step, view } = await this.#next(
-        answered(current, plan, outcome),
-        plan,
-        event,
-        retryAfterMs(outcome),
-      );
+      const { step, view } = await this.#next(answered(current, plan, outcome), plan, event, outcome);
       const sends = step.effect === 'send' || step.effect === 'sendFinal';
       const next = view !== undefined && sends ? telling(step.next, view) : step.next;
       const [written, fresh] = await Promise.all([
@@ -305,11 +300,11 @@ export class Notifier {
     current: Subscription,
     plan: NotifyPlan,
     event: DeliveryEvent,
-    retryMs: number,
+    outcome: InnerOutcome,
   ): Promise<{ step: DeliveryStep; view: StateView | undefined }> {
     const { clock, policy, views } = this.deps;
     if (event !== 'delivered')
-      return { step: deliver(current, event, clock.now(), policy, retryMs), view: undefined };
+      return { step: deliver(current, event, clock.now(), policy, retryAfterMs(outcome)), view: undefined };
     const view =
       current.delivery === 'stale' && !tellsNothing(current) ? await views.readFor(current) : undefined;
     const newer = view !== undefined && view.fingerprint !== plan.fingerprint && !current.quenched;

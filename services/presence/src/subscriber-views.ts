@@ -15,8 +15,8 @@ import type { Aor } from '@rollcall/location';
 import type { Admission } from './admission.ts';
 import type { EventStore } from './ports.ts';
 
-/** Views that one piece of work has made already, for all the subscriptions that it tells. */
-export type SharedViews = Map<string, Promise<StateView>>;
+/** Views that one piece of work has made already, or is making, for all the subscriptions that it tells. */
+export type SharedViews = Map<string, StateView | Promise<StateView>>;
 
 /** What decides what a subscriber is shown. */
 export type Looker = Pick<Subscription, 'id' | 'resource' | 'package' | 'access' | 'watcher' | 'list'>;
@@ -32,8 +32,14 @@ export class SubscriberViews {
     private readonly clock: Clock,
   ) {}
 
-  /** Reads it; undefined for a package that this version no longer has. Throws `StoreUnavailable`. */
-  async readFor(looker: Looker, shared: SharedViews = new Map()): Promise<StateView | undefined> {
+  /**
+   * Reads it; undefined for a package that this version no longer has. What is known comes back without a turn in between.
+   * Throws `StoreUnavailable`.
+   */
+  readFor(
+    looker: Looker,
+    shared: SharedViews = new Map(),
+  ): StateView | undefined | Promise<StateView | undefined> {
     const wanted = this.packages.find(looker.package);
     if (wanted === undefined) return undefined;
     if (looker.list !== undefined) return this.#listView(looker, wanted);
@@ -54,7 +60,7 @@ export class SubscriberViews {
     return list === 'adhoc' ? this.store.readAdhoc(id) : this.store.readList(resource);
   }
 
-  #single(resource: Aor, wanted: EventPackage, shared: SharedViews): Promise<StateView> {
+  #single(resource: Aor, wanted: EventPackage, shared: SharedViews): StateView | Promise<StateView> {
     let view = shared.get(wanted.name);
     if (view === undefined) {
       view = this.store

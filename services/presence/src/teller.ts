@@ -285,7 +285,7 @@ export class Teller {
           list: undefined,
         } as const;
         const view = views.ofState(looker, known.state);
-        if (view !== undefined) shared.set(name, Promise.resolve(view));
+        if (view !== undefined) shared.set(name, view);
       }
     }
     const rules = work.sources.has('rules')
@@ -354,7 +354,8 @@ export class Teller {
     const { clock, policy, views } = this.deps;
     // Who waits for consent, or wants nothing told, has no news; that consent was given or taken back is some.
     if (event === 'changed' && (tellsNothing(current) || current.quenched)) return undefined;
-    const view = await views.readFor(current, shared);
+    const read = views.readFor(current, shared);
+    const view = read instanceof Promise ? await read : read;
     if (view === undefined) return undefined;
     // It has this state, or is being sent it.
     if (event === 'changed' && current.sent === view.fingerprint) return undefined;

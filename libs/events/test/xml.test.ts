@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { escapeXml, readAny, readXml, writeElement } from '../src/index.ts';
-import { readPlain } from '../src/xml/read-plain.ts';
+import { escapeXml, readXml, writeElement } from '../src/index.ts';
 
 const problem = (octets: string): string => {
   const read = readXml(octets);
@@ -122,91 +121,5 @@ describe('XML of strangers', () => {
         expect(again.ok && again.value.children[0]).toEqual(read.value);
       }),
     );
-  });
-});
-
-describe('plain XML', () => {
-  const plain = [
-    '<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="urn:p" entity="sip:a@b"><tuple id="t"><status/>on > off</tuple></presence>\n',
-    '<a:x xmlns:a="urn:a" a:b="1" b=\'"2\' ><c xmlns=""/>\r\n<c xmlns:a="urn:other"><a:d/>text\rmore</c></a:x >',
-  ];
-  test.each(plain)('is read without the full reader, to the same', (document) => {
-    expect(readPlain(document)).toBeDefined();
-    expect(readAny(document)).toEqual({ ok: true, value: readPlain(document) });
-  });
-
-  const piece = fc.constantFrom(
-    ...[
-      '<a>',
-      '</a>',
-      '<b:a>',
-      '</b:a>',
-      '<a/>',
-      '<b:a c="1"/>',
-      '<a',
-      '>',
-      '/>',
-      '/',
-      '</',
-      '<',
-      ' ',
-      '\r\n',
-      '\t',
-    ],
-    ...[
-      ' c="1"',
-      ' b:c="2"',
-      " d:c='3'",
-      ' xmlns="u"',
-      ' xmlns:b="u"',
-      ' xmlns:d="v"',
-      ' xmlns:b=""',
-      'c="4"',
-      '=',
-    ],
-    ...[
-      ' xml:lang="de"',
-      ' xmlns:xml="u"',
-      ' xmlns:x="http://www.w3.org/2000/xmlns/"',
-      ' c="<"',
-      ' c="\n"',
-      '"',
-      "'",
-    ],
-    ...[
-      'text',
-      ']]>',
-      ']',
-      '&amp;',
-      '&',
-      '<!-- c -->',
-      '<![CDATA[d]]>',
-      '<?p i?>',
-      '\u0001',
-      '\u00ff',
-      'a:b:c',
-      ':',
-      '1',
-    ],
-  );
-  test('F08 whatever is taken for plain is read as the full reader reads it', () => {
-    const body = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
-    const attributes = fc
-      .array(fc.oneof({ weight: 4, arbitrary: piece.filter((each) => each.startsWith(' ')) }, piece), {
-        maxLength: 4,
-      })
-      .map((pieces) => pieces.join(''));
-    let read = 0;
-    fc.assert(
-      fc.property(attributes, body, attributes, body, (first, before, second, after) => {
-        const document = `<a xmlns:b="u"${first}>${before}<c${second}/>${after}</a>`;
-        const found = readPlain(document);
-        if (found === undefined) return;
-        read += 1;
-        expect(readAny(document)).toEqual({ ok: true, value: found });
-      }),
-      { numRuns: 5_000 },
-    );
-    expect(read).toBeGreaterThan(50);
   });
 });

@@ -2,7 +2,6 @@ import { SaxesParser } from 'saxes';
 import type { SaxesTagNS } from 'saxes';
 import { err, ok } from '@rollcall/kernel';
 import type { Result } from '@rollcall/kernel';
-import { readPlain } from './read-plain.ts';
 
 /*
  * Reading XML 1.0 with namespaces from strangers. saxes reads in one pass, linear in the input, opens nothing and expands
@@ -46,12 +45,6 @@ const BEYOND_ASCII = /[\u0080-\u00ff]/;
 
 /** Reads one document. The caller bounds its size. */
 export function readXml(octets: string): Result<XmlElement, XmlProblem> {
-  const plain = readPlain(octets);
-  return plain === undefined ? readAny(octets) : ok(plain);
-}
-
-/** The same, without a look at whether the document is a plain one. */
-export function readAny(octets: string): Result<XmlElement, XmlProblem> {
   const text = decoded(octets);
   if (text === undefined) return err({ at: 0, detail: 'not in UTF-8' });
   const reader = spare ?? new Reader();

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4 } from 'node:net';
 
 /** An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`), as a dual-stack socket names an IPv4 peer, becomes IPv4. */
 export function plainAddress(address: string): string {
@@ -7,7 +7,8 @@ export function plainAddress(address: string): string {
 
 /** `host:port` as SIP writes it: an IPv6 address in brackets. */
 export function hostPort(address: string, port: number): string {
-  return isIPv6(address) ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
+  const isIPv6 = address.includes(':') && !address.startsWith('[');
+  return isIPv6 ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
 }
 
 /** A host of a URI or Via without the brackets of an IPv6 reference. */

@@ -1,3 +1,4 @@
+import { tuneCollector } from './collector.ts';
 import { printableConfig, type Definition, type Environment } from './define.ts';
 import { configOrExit, EXIT_CONFIG, otelEnvironment, thisProcess } from './process.ts';
 import type { ProcessSeam } from './process.ts';
@@ -85,6 +86,7 @@ export async function runService<C extends Logged, L extends ProcessLog, T exten
     seam.print(`${service}: ${line}`);
     return seam.exit(code);
   };
+  tuneCollector();
   const config: C = configOrExit(service, definition, seam);
   const wrong = contradiction?.(config);
   if (wrong !== undefined) die(EXIT_CONFIG, wrong);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,8 @@ interface PeerKind {
   readonly redis: boolean;
   command(redis: BenchRedis | undefined, options: BenchOptions, work: string): readonly string[];
   readonly readySeconds: number;
+  /** What stands in its output when all of it is ready; without it an answer to OPTIONS has to do. */
+  readonly readyWord?: string;
 }
 
 const KAMAILIO_PORT = 15061;
@@ -55,6 +57,8 @@ const PEERS: Readonly<Record<string, PeerKind>> = {
     port: ROLLCALL_PORT,
     redis: true,
     readySeconds: 300,
+    // An edge may answer before the registrar has rehearsed.
+    readyWord: '"ready":true',
     command: (server, options) => [
       'npm', '--prefix', root, 'start', '--', '--json', '--port-base', String(ROLLCALL_PORT), '--node', options.node,
       '--users', String(Math.max(options.users, options.memory)), '--redis', server?.url ?? '',
@@ -123,12 +127,17 @@ export class Peer {
     if (name.startsWith('kamailio')) redis?.seedKamailioTables();
     const node = profile === '' ? options.node : profilingNode(options.node, profile, work);
     const [command = '', ...args] = kind.command(redis, { ...options, node }, work);
-    const log = openSync(`${work}/${name}.log`, 'w');
+    const output = `${work}/${name}.log`;
+    const log = openSync(output, 'w');
     const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' };
     const child = spawn(command, args, { stdio: ['ignore', log, log], env, detached: true });
     const peer = new Peer(name, kind.port, child, redis);
     const end = Date.now() + kind.readySeconds * 1000;
-    while (!(await answers(kind.port))) {
+    const { readyWord } = kind;
+    const isReady = (): boolean | Promise<boolean> =>
+      readyWord === undefined ? answers(kind.port) : readFileSync(output, 'utf8').includes(readyWord);
+    while (!(await isReady())) {
+      await sleep(100);
       if (child.exitCode !== null || Date.now() > end) {
         await peer.stop();
         throw new Error(`${name} does not answer; see ${work}/${name}.log`);

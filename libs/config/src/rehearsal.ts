@@ -21,6 +21,22 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+/** One that is opened after it was made. */
+export interface ClosedStage extends Stage {
+  open(): Promise<void>;
+}
+
+/** Opens a stage; closes it again when that fails. */
+export async function opened(stage: ClosedStage): Promise<Stage> {
+  try {
+    await stage.open();
+  } catch (error) {
+    await stage.close();
+    throw error;
+  }
+  return stage;
+}
+
 export interface Rehearsal {
   /** Where it is played; not asked for when there is no time. */
   readonly open: () => Promise<Stage>;
@@ -94,6 +110,37 @@ async function playAll(
     }
   };
   await Promise.all(Array.from({ length: lanes }, (_, lane) => play(lane)));
+}
+
+/** The rehearsal of a service, beside its start. */
+export class ServiceRehearsal {
+  readonly #curtain = new AbortController();
+  #played: Promise<void> | undefined;
+  #over = false;
+
+  constructor(private readonly rehearsal: Omit<Rehearsal, 'signal'>) {}
+
+  /** Until then the service is not ready. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  begin(): void {
+    this.#played = rehearse({ ...this.rehearsal, signal: this.#curtain.signal });
+  }
+
+  /** Resolves when it is over. Rejects when the service was stopped meanwhile. */
+  async end(): Promise<void> {
+    await this.#played;
+    this.#over = true;
+    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
+  }
+
+  /** Resolves when all of it is closed. */
+  async stop(): Promise<void> {
+    this.#curtain.abort();
+    await this.#played;
+  }
 }
 
 /** Rings once: when the time is up, or earlier. */

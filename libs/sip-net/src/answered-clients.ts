@@ -1,3 +1,5 @@
+import { hashKey, secretSeed } from './key-hash.ts';
+
 /** The end of a chain. */
 const NONE = -1;
 
@@ -38,9 +40,9 @@ export class AnsweredClients {
   add(key: string, due: number): void {
     if (this.#count === this.limit) this.#drop();
     const slot = (this.#oldest + this.#count) % this.limit;
-    const first = hashOf(key, FIRST_SEED);
+    const first = hashKey(key, FIRST_SEED);
     this.#first[slot] = first;
-    this.#second[slot] = hashOf(key, SECOND_SEED);
+    this.#second[slot] = hashKey(key, SECOND_SEED);
     this.#due[slot] = due;
     this.#next[slot] = this.#chains[first & this.#mask] ?? NONE;
     this.#chains[first & this.#mask] = slot;
@@ -48,13 +50,13 @@ export class AnsweredClients {
   }
 
   has(key: string): boolean {
-    const first = hashOf(key, FIRST_SEED);
+    const first = hashKey(key, FIRST_SEED);
     for (
       let slot = this.#chains[first & this.#mask] ?? NONE;
       slot !== NONE;
       slot = this.#next[slot] ?? NONE
     ) {
-      if (this.#first[slot] === first && this.#second[slot] === hashOf(key, SECOND_SEED)) return true;
+      if (this.#first[slot] === first && this.#second[slot] === hashKey(key, SECOND_SEED)) return true;
     }
     return false;
   }
@@ -79,13 +81,5 @@ export class AnsweredClients {
   }
 }
 
-/** FNV-1a from a start that nobody knows. */
-function hashOf(key: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return hash ^ (hash >>> 15);
-}
-
-const seed = (): number => Math.floor(Math.random() * 2 ** 32) | 0;
-const FIRST_SEED = seed();
-const SECOND_SEED = seed();
+const FIRST_SEED = secretSeed();
+const SECOND_SEED = secretSeed();

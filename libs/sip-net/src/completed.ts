@@ -1,4 +1,5 @@
 import type { Flow } from '@rollcall/sip-transaction';
+import { hashKey, secretSeed } from './key-hash.ts';
 
 /** The end of a chain. */
 const NONE = -1;
@@ -82,7 +83,7 @@ export class CompletedRing {
     this.#due[slot] = due;
     this.#at += size;
     this.#count += 1;
-    const hash = hashOf(key);
+    const hash = hashKey(key, SEED);
     this.#hashes[slot] = hash;
     this.#next[slot] = this.#chains[hash & this.#mask] ?? NONE;
     this.#chains[hash & this.#mask] = slot;
@@ -98,7 +99,7 @@ export class CompletedRing {
   }
 
   #find(block: Buffer, key: string): number {
-    const hash = hashOf(key);
+    const hash = hashKey(key, SEED);
     for (let slot = this.#chains[hash & this.#mask] ?? NONE; slot !== NONE; slot = this.#next[slot] ?? NONE) {
       if (this.#hashes[slot] !== hash || this.#keyLengths[slot] !== key.length) continue;
       const start = this.#starts[slot] ?? 0;
@@ -147,11 +148,4 @@ export class CompletedRing {
   }
 }
 
-/** FNV-1a from a start that nobody knows; what it finds is compared before it counts. */
-function hashOf(key: string): number {
-  let hash = SEED;
-  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return hash ^ (hash >>> 15);
-}
-
-const SEED = Math.floor(Math.random() * 2 ** 32) | 0;
+const SEED = secretSeed();

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import { printEndpoint, redisAddress, rehearse, UNHEARD } from '@rollcall/config';
+import { opened, printEndpoint, redisAddress, ServiceRehearsal, UNHEARD } from '@rollcall/config';
+import type { Stage } from '@rollcall/config';
 import type { Replicas } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
@@ -37,8 +38,7 @@ import { LoopDelay } from './loop-delay.ts';
 import { publishCallMetrics, publishMetrics } from './metrics.ts';
 import type { PushSender } from './proxy/push-waker.ts';
 import { WebhookPush } from './push-sender.ts';
-import { openStage } from './rehearsal/stage.ts';
-import type { EdgeStage } from './rehearsal/stage.ts';
+import { EdgeStage } from './rehearsal/stage.ts';
 import { createTrace } from './trace/wiring.ts';
 import type { TraceParts } from './trace/wiring.ts';
 import { traced, tracedInner } from './traced.ts';
@@ -104,13 +104,12 @@ class RunningEdge {
   readonly #loopDelay = new LoopDelay(LOAD_TICK_MS);
   #loadTimer: NodeJS.Timeout | undefined;
   #draining = false;
-  readonly #curtain = new AbortController();
-  #rehearsal: Promise<void> | undefined;
-  #rehearsed = false;
+  readonly #rehearsal: ServiceRehearsal;
 
   constructor(config: EdgeConfig, { log, tracing }: EdgeDeps) {
     this.#config = config;
     this.#log = log;
+    this.#rehearsal = new ServiceRehearsal({ ms: config.rehearsalMs, open: () => this.#openStage(), log });
     this.#tracing = tracing;
     this.#id = config.edgeId ?? hostname();
     this.#trace = createTrace(config, this.#id, {
@@ -149,8 +148,7 @@ class RunningEdge {
   async stop(): Promise<void> {
     const began = !this.#draining && this.#lease !== undefined;
     this.#draining = true;
-    this.#curtain.abort();
-    await this.#rehearsal;
+    await this.#rehearsal.stop();
     if (this.#core !== undefined) {
       if (began) await this.#drain(this.#core);
       this.#core.onRequest.draining = true;
@@ -170,7 +168,7 @@ class RunningEdge {
 
   async #start(): Promise<EdgePorts> {
     const { innerHost, innerPort } = this.#config;
-    this.#rehearsal = this.#rehearse();
+    this.#rehearsal.begin();
     const store = await connectStore(redisAddress(this.#config));
     this.#store = store;
     tellStatus(store, this.#log);
@@ -202,9 +200,7 @@ class RunningEdge {
       core.admission.tick();
     }, LOAD_TICK_MS);
     this.#ops = await this.#openOps(store, core, identity);
-    await this.#rehearsal;
-    this.#rehearsed = true;
-    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
+    await this.#rehearsal.end();
     await Promise.all([this.#registrar.start(), this.#presence.start()]);
     await this.#front.start(traced(core.onRequest, this.#tracing, WORDS));
     this.#own(this.#front.listeners);
@@ -219,19 +215,14 @@ class RunningEdge {
     return { sip, inner: this.#inner.port, http: this.#ops.port };
   }
 
-  #rehearse(): Promise<void> {
-    const { rehearsalMs: ms } = this.#config;
-    return rehearse({ ms, open: () => this.#openStage(), signal: this.#curtain.signal, log: this.#log });
-  }
-
   /** What is rehearsed is wired as what serves; nothing is traced abroad. */
-  async #openStage(): Promise<EdgeStage> {
+  async #openStage(): Promise<Stage> {
     const config = rehearsalConfig(this.#config);
     const understudy = await openRehearsalStore();
-    let opened: EdgeCore | undefined;
+    let rehearsed: EdgeCore | undefined;
     const trace = createTrace(config, 'rehearsal', {
-      aliases: () => opened?.domains.aliases ?? NO_ALIASES,
-      refusing: () => opened?.refusing(),
+      aliases: () => rehearsed?.domains.aliases ?? NO_ALIASES,
+      refusing: () => rehearsed?.refusing(),
     });
     const engine = createEngine(config, {
       make: { native: createSipFront, drachtio: createDrachtioFront },
@@ -240,26 +231,28 @@ class RunningEdge {
       tap: trace.trace.front,
       onListeners: () => undefined,
     });
-    return openStage({
-      trace,
-      engine,
-      server: createInnerServer,
-      link: (port, tap) =>
-        createLink(staticReplicas(port === undefined ? [] : [{ host: '127.0.0.1', port }]), tap),
-      onRequest: (core) => traced((opened = core).onRequest, noTracing, WORDS),
-      onInnerRequest: (core) =>
-        tracedInner(
-          (request, reply) => {
-            core.onInnerRequest.handle(request, reply);
-          },
-          noTracing,
-          WORDS,
-        ),
-      ports: { clock: PROCESS_CLOCK, timers: PROCESS_TIMERS, random: Math.random, log: UNHEARD },
-      options: coreOptions(config),
-      token: newToken,
-      ...{ users: understudy.store.users, close: understudy.close },
-    });
+    return opened(
+      new EdgeStage({
+        trace,
+        engine,
+        server: createInnerServer,
+        link: (port, tap) =>
+          createLink(staticReplicas(port === undefined ? [] : [{ host: '127.0.0.1', port }]), tap),
+        onRequest: (core) => traced((rehearsed = core).onRequest, noTracing, WORDS),
+        onInnerRequest: (core) =>
+          tracedInner(
+            (request, reply) => {
+              core.onInnerRequest.handle(request, reply);
+            },
+            noTracing,
+            WORDS,
+          ),
+        ports: { clock: PROCESS_CLOCK, timers: PROCESS_TIMERS, random: Math.random, log: UNHEARD },
+        options: coreOptions(config),
+        token: newToken,
+        ...{ users: understudy.store.users, close: understudy.close },
+      }),
+    );
   }
 
   /** Addresses that are ours: a request to them is for us, or for whom its user part names. */
@@ -353,7 +346,7 @@ class RunningEdge {
 
   #readiness(store: Store, core: EdgeCore): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
-    if (!this.#rehearsed) return { ok: false, reason: 'rehearsing' };
+    if (!this.#rehearsal.isOver) return { ok: false, reason: 'rehearsing' };
     if (!store.ready()) return { ok: false, reason: 'the store is away' };
     if (!this.#front.ready) return { ok: false, reason: 'the drachtio-server is away' };
     if (!core.domains.ready) return { ok: false, reason: 'the domains have not been read yet' };

@@ -72,3 +72,7 @@ export async function call(edge: World, change: Draft = {}, flow?: FakeFlow): Pr
 export const statuses = (transaction: FakeTransaction): number[] =>
   transaction.answers.map(({ response }) => response.status);
 export const flowsOf = (edge: World): string[] => edge.front.sent.map(({ flow }) => flow.id);
+
+/** An edge where alice may call and bob has devices on these flows, each with its q. */
+export const withBob = (...devices: [flow: string, q?: number][]): Promise<World> =>
+  bobWith(devices.map(([flow, q]) => ({ flow, ...(q === undefined ? {} : { q }) })));

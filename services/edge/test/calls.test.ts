@@ -1,26 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { RECIPIENT_LIST, RESOURCE_LISTS, standardPackages } from '@rollcall/events';
 import { FlowTokens } from '@rollcall/location';
-import { ALICE, BOB, call, statuses, tokenOf, TOKENS, uriOf } from './call-world.ts';
-import { authorization, binding, draft, EDGE, nonceOf, settle, world } from './world.ts';
-import type { FakeFlow, Sent, World } from './world.ts';
-
-const pathOf = (flow: string, edge = EDGE): string => uriOf(tokenOf(flow, edge)).replace(';lr', ';lr;ob');
-
-/** An edge where alice may call and bob has devices on these flows, each with its q. */
-async function withBob(...devices: [flow: string, q?: number][]): Promise<World> {
-  const edge = await world();
-  edge.store.addUser('alice', 'secret');
-  edge.store.addUser('bob', 'secret');
-  edge.store.bindings.set(
-    BOB,
-    devices.map(([flow, q]) => {
-      edge.front.open(flow, 'tcp', { address: '192.0.2.50', port: 40_000 });
-      return binding(`sip:bob@10.0.0.1:5060;f=${flow}`, [pathOf(flow)], q === undefined ? {} : { q });
-    }),
-  );
-  return edge;
-}
+import { ALICE, BOB, call, pathOf, statuses, tokenOf, TOKENS, uriOf, withBob } from './call-world.ts';
+import { authorization, binding, draft, EDGE, nonceOf, settle } from './world.ts';
+import type { FakeFlow, Sent } from './world.ts';
 
 const flowsOf = (sent: readonly Sent[]): string[] => sent.map(({ flow }) => flow.id);
 
@@ -369,42 +351,5 @@ describe('to another edge', () => {
     const transaction = await call(edge, { method: 'MESSAGE' });
     expect(transaction.answer.status).toBe(503);
     expect(transaction.answer.has('retry-after')).toBe(true);
-  });
-});
-
-describe('OPTIONS', () => {
-  it('E16 to the edge is answered, to an AoR proxied', async () => {
-    const edge = await withBob(['t1']);
-    for (const uri of ['sip:example.test', 'sip:198.51.100.1', 'sip:198.51.100.1:5060;transport=tcp']) {
-      const { answer } = edge.send(draft({ method: 'OPTIONS', uri, to: `<${uri}>` }));
-      expect(answer.status).toBe(200);
-      expect(answer.header('allow')).toContain('REGISTER');
-    }
-    await call(edge, { method: 'OPTIONS' });
-    expect(edge.front.last.flow.id).toBe('t1');
-  });
-
-  it('E16 what is served is told: the packages of presence and the bodies that they take', async () => {
-    const packages = standardPackages({ profileUrl: 'https://boot.example.test/{mac}' });
-    const options = draft({ method: 'OPTIONS', uri: 'sip:example.test', to: '<sip:example.test>' });
-    const { answer } = (await world({ profiles: true })).send(options);
-    expect(answer.header('allow-events')).toBe(packages.allowEvents);
-    const known = packages.allowEvents.split(', ').flatMap((name) => packages.find(name) ?? []);
-    const taken = known.flatMap((one) => [...(one.publication?.types ?? []), ...(one.command?.types ?? [])]);
-    const accepted = answer.header('accept')?.split(', ');
-    expect(new Set(accepted)).toEqual(new Set(['application/sdp', RESOURCE_LISTS, ...taken]));
-    for (const name of ['allow', 'accept-encoding', 'accept-language']) expect(answer.has(name)).toBe(true);
-    expect(answer.options('supported')).toEqual(
-      expect.arrayContaining(['path', 'outbound', 'gruu', 'eventlist', RECIPIENT_LIST]),
-    );
-    const plain = (await world()).send(options).answer;
-    expect(plain.header('allow-events')).toBe(standardPackages().allowEvents);
-  });
-
-  it('C10 with Max-Forwards 0 is answered here, as a proxy: nothing is said of methods and packages', async () => {
-    const edge = await withBob(['t1']);
-    const { answer } = edge.send(draft({ method: 'OPTIONS', uri: BOB, maxForwards: 0 }));
-    expect([answer.status, answer.has('accept')]).toEqual([200, true]);
-    expect([answer.has('allow'), answer.has('allow-events')]).toEqual([false, false]);
   });
 });

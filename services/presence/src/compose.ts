@@ -1,4 +1,5 @@
-import { redisAddress, rehearse, UNHEARD } from '@rollcall/config';
+import { opened, redisAddress, ServiceRehearsal, UNHEARD } from '@rollcall/config';
+import type { Stage } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { createInnerLink, createInnerServer, hostPort, newToken, staticReplicas } from '@rollcall/sip-net';
@@ -12,8 +13,8 @@ import { createCore } from './core.ts';
 import type { PresenceCore } from './core.ts';
 import { exposeMetrics } from './metrics.ts';
 import type { PresenceLog } from './ports.ts';
-import { openStage } from './rehearsal.ts';
-import type { Cast, PresenceStage } from './rehearsal.ts';
+import { PresenceStage } from './rehearsal.ts';
+import type { Cast } from './rehearsal.ts';
 import { tracedRequests, tracedStore, tracedWork } from './traced.ts';
 import type { TraceNames } from './traced.ts';
 
@@ -88,18 +89,17 @@ class RunningPresence {
   #inner: InnerServer | undefined;
   #ops: OpsServer | undefined;
   #draining = false;
-  readonly #curtain = new AbortController();
-  #rehearsal: Promise<void> | undefined;
-  #rehearsed = false;
+  readonly #rehearsal: ServiceRehearsal;
 
   constructor(config: PresenceConfig, { log, tracing }: PresenceDeps) {
     this.#config = config;
     this.#log = log;
+    this.#rehearsal = new ServiceRehearsal({ ms: config.rehearsalMs, open: () => this.#openStage(), log });
     this.#tracing = tracing;
   }
 
   async start(): Promise<PresencePorts> {
-    this.#rehearsal = this.#rehearse();
+    this.#rehearsal.begin();
     const store = openStore(redisAddress(this.#config));
     this.#store = store;
     const metrics = createMetrics();
@@ -126,8 +126,7 @@ class RunningPresence {
 
   async stop(): Promise<void> {
     this.#draining = true;
-    this.#curtain.abort();
-    await this.#rehearsal;
+    await this.#rehearsal.stop();
     this.#inner?.stopAccepting();
     this.#core?.poller.stop();
     await this.#drain();
@@ -140,26 +139,23 @@ class RunningPresence {
     await this.#store?.close();
   }
 
-  #rehearse(): Promise<void> {
-    const { rehearsalMs: ms } = this.#config;
-    return rehearse({ ms, open: () => this.#openStage(), signal: this.#curtain.signal, log: this.#log });
-  }
-
   /** What is rehearsed is wired as what serves, on a store that is none. */
-  async #openStage(): Promise<PresenceStage> {
+  async #openStage(): Promise<Stage> {
     const understudy = await openRehearsalStore();
     const { store } = understudy;
     const link = createLink();
     const metrics = createMetrics({ defaults: false });
-    return openStage({
-      core: (cast) => this.#createCore({ ...cast, store, link, metrics, tracing: noTracing, log: UNHEARD }),
-      make: { server: createInnerServer, link: createInnerLink, replicas: staticReplicas },
-      token: newToken,
-      close: async () => {
-        link.close();
-        await understudy.close();
-      },
-    });
+    return opened(
+      new PresenceStage({
+        core: (cast) => this.#createCore({ ...cast, store, link, metrics, tracing: noTracing, log: UNHEARD }),
+        make: { server: createInnerServer, link: createInnerLink, replicas: staticReplicas },
+        token: newToken,
+        close: async () => {
+          link.close();
+          await understudy.close();
+        },
+      }),
+    );
   }
 
   #createCore({ directory, leases, store, link, metrics, tracing, log }: CoreParts): PresenceCore {
@@ -207,9 +203,7 @@ class RunningPresence {
       ready: () => this.#readiness(store),
       metrics: () => metrics.text(),
     });
-    await this.#rehearsal;
-    this.#rehearsed = true;
-    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
+    await this.#rehearsal.end();
     this.#inner = await createInnerServer({
       host: innerHost,
       port: innerPort,
@@ -223,7 +217,7 @@ class RunningPresence {
 
   #readiness(store: Store): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
-    if (!this.#rehearsed) return { ok: false, reason: 'rehearsing' };
+    if (!this.#rehearsal.isOver) return { ok: false, reason: 'rehearsing' };
     return store.ready() ? { ok: true } : { ok: false, reason: 'the store is away' };
   }
 

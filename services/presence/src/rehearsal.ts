@@ -1,3 +1,4 @@
+import type { ClosedStage } from '@rollcall/config';
 import { FlowTokens } from '@rollcall/location';
 import type { Aor, FoundLease, User } from '@rollcall/location';
 import { respond } from '@rollcall/sip';
@@ -32,11 +33,6 @@ export interface StageParts {
   readonly close: () => Promise<void>;
 }
 
-export interface PresenceStage {
-  play(lane: number): Promise<number>;
-  close(): Promise<void>;
-}
-
 /** RFC 2606 §2: nobody is there, whatever leaks. */
 const DOMAIN = 'rehearsal.invalid';
 const HOST = '127.0.0.1';
@@ -49,18 +45,7 @@ const LEASE_MS = 60_000;
 const SETTLE_MS = 150;
 
 /** Presence beside the one that serves: the same code, with an edge of its own that asks and answers. */
-export async function openStage(parts: StageParts): Promise<PresenceStage> {
-  const stage = new Stage(parts);
-  try {
-    await stage.open();
-  } catch (error) {
-    await stage.close();
-    throw error;
-  }
-  return stage;
-}
-
-class Stage implements PresenceStage {
+export class PresenceStage implements ClosedStage {
   readonly #parts: StageParts;
   readonly #servers: InnerServer[] = [];
   readonly #route: (flow: string) => string;

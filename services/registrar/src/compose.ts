@@ -1,4 +1,5 @@
-import { redisAddress, rehearse, UNHEARD } from '@rollcall/config';
+import { opened, redisAddress, ServiceRehearsal, UNHEARD } from '@rollcall/config';
+import type { Stage } from '@rollcall/config';
 import { startOpsServer } from '@rollcall/http';
 import type { OpsServer } from '@rollcall/http';
 import { DEFAULT_POLICY, Gruus } from '@rollcall/location';
@@ -25,8 +26,7 @@ import { exposeMetrics } from './metrics.ts';
 import { FlowReportHandler, isFlowReport } from './on-flow-report.ts';
 import { RegisterHandler } from './on-register.ts';
 import type { RegistrarLog } from './ports.ts';
-import { openStage, REHEARSAL_DOMAIN } from './rehearsal.ts';
-import type { RegistrarStage } from './rehearsal.ts';
+import { RegistrarStage, REHEARSAL_DOMAIN } from './rehearsal.ts';
 import { SnapshotMemory } from './snapshot-memory.ts';
 import { Sweeper } from './sweeper.ts';
 import { traced, tracedLocation } from './traced.ts';
@@ -87,19 +87,18 @@ class RunningRegistrar {
   #inner: InnerServer | undefined;
   #ops: OpsServer | undefined;
   #draining = false;
-  readonly #curtain = new AbortController();
-  #rehearsal: Promise<void> | undefined;
-  #rehearsed = false;
+  readonly #rehearsal: ServiceRehearsal;
 
   constructor(config: RegistrarConfig, { log, tracing }: RegistrarDeps) {
     this.#config = config;
     this.#log = log;
+    this.#rehearsal = new ServiceRehearsal({ ms: config.rehearsalMs, open: () => this.#openStage(), log });
     this.#tracing = tracing;
     this.#memory = new SnapshotMemory(config.cachedAors);
   }
 
   async start(): Promise<RegistrarPorts> {
-    this.#rehearsal = this.#rehearse();
+    this.#rehearsal.begin();
     const store = await connectStore(redisAddress(this.#config));
     this.#store = store;
     tellStatus(store, this.#log);
@@ -118,8 +117,7 @@ class RunningRegistrar {
 
   async stop(): Promise<void> {
     this.#draining = true;
-    this.#curtain.abort();
-    await this.#rehearsal;
+    await this.#rehearsal.stop();
     this.#inner?.stopAccepting();
     await this.#drain();
     await this.#sweeper?.stop();
@@ -155,13 +153,8 @@ class RunningRegistrar {
     });
   }
 
-  #rehearse(): Promise<void> {
-    const { rehearsalMs: ms } = this.#config;
-    return rehearse({ ms, open: () => this.#openStage(), signal: this.#curtain.signal, log: this.#log });
-  }
-
   /** What is rehearsed is wired as what serves, on a store that is none. */
-  async #openStage(): Promise<RegistrarStage> {
+  async #openStage(): Promise<Stage> {
     const understudy = await openRehearsalStore();
     const { store } = understudy;
     const domains = this.#domainTable({
@@ -173,15 +166,17 @@ class RunningRegistrar {
       ...{ store, domains, memory: new SnapshotMemory(REHEARSED_AORS), counters: zeroCounters() },
       ...{ tracing: noTracing, log: UNHEARD },
     });
-    return openStage({
-      onRequest: this.#onRequest(handler, undefined, noTracing, createMetrics({ defaults: false })),
-      make: { server: createInnerServer, link: createInnerLink, replicas: staticReplicas },
-      token: newToken,
-      close: async () => {
-        domains.stop();
-        await understudy.close();
-      },
-    });
+    return opened(
+      new RegistrarStage({
+        onRequest: this.#onRequest(handler, undefined, noTracing, createMetrics({ defaults: false })),
+        make: { server: createInnerServer, link: createInnerLink, replicas: staticReplicas },
+        token: newToken,
+        close: async () => {
+          domains.stop();
+          await understudy.close();
+        },
+      }),
+    );
   }
 
   #sweep(store: Store): Sweeper {
@@ -224,9 +219,7 @@ class RunningRegistrar {
       ready: () => this.#readiness(store),
       metrics: () => metrics.text(),
     });
-    await this.#rehearsal;
-    this.#rehearsed = true;
-    if (this.#curtain.signal.aborted) throw new Error('stopped while starting');
+    await this.#rehearsal.end();
     this.#inner = await createInnerServer({ host: innerHost, port: innerPort, onRequest, log: this.#log });
     return { inner: this.#inner.port, http: this.#ops.port };
   }
@@ -256,7 +249,7 @@ class RunningRegistrar {
 
   #readiness(store: Store): { ok: boolean; reason?: string } {
     if (this.#draining) return { ok: false, reason: 'draining' };
-    if (!this.#rehearsed) return { ok: false, reason: 'rehearsing' };
+    if (!this.#rehearsal.isOver) return { ok: false, reason: 'rehearsing' };
     if (!store.ready()) return { ok: false, reason: 'the store is away' };
     if (this.#domains?.ready !== true) return { ok: false, reason: 'the domains have not been read yet' };
     return { ok: true };

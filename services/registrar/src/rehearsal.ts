@@ -1,4 +1,11 @@
-import type { createInnerLink, createInnerServer, InnerServer, staticReplicas } from '@rollcall/sip-net';
+import type { ClosedStage } from '@rollcall/config';
+import type {
+  createInnerLink,
+  createInnerServer,
+  InnerLink,
+  InnerServer,
+  staticReplicas,
+} from '@rollcall/sip-net';
 import type { SipRequest } from '@rollcall/sip';
 
 /** What the composition makes for a rehearsal as it makes it for life. */
@@ -15,11 +22,6 @@ export interface StageParts {
   readonly close: () => Promise<void>;
 }
 
-export interface RegistrarStage {
-  play(lane: number): Promise<number>;
-  close(): Promise<void>;
-}
-
 /** RFC 2606 §2: nobody is there, whatever leaks. */
 export const REHEARSAL_DOMAIN = 'rehearsal.invalid';
 
@@ -31,46 +33,53 @@ const REFRESHES = 4;
 const EXPIRES_S = 3_600;
 
 /** An inner server and, as the edge would be, a link to it; both end in this process. */
-export async function openStage(parts: StageParts): Promise<RegistrarStage> {
-  const { onRequest, make, token, close } = parts;
-  let server: InnerServer;
-  try {
-    server = await make.server({ host: HOST, port: 0, onRequest });
-  } catch (error) {
-    await close();
-    throw error;
+export class RegistrarStage implements ClosedStage {
+  readonly #parts: StageParts;
+  #server: InnerServer | undefined;
+  #link: InnerLink | undefined;
+
+  constructor(parts: StageParts) {
+    this.#parts = parts;
   }
-  const link = make.link({
-    replicas: make.replicas([{ host: HOST, port: server.port }]),
-    timeoutMs: TIMEOUT_MS,
-    maxPending: MAX_PENDING,
-    reading: 'top',
-  });
-  await link.start();
-  const send = (device: Device, expires: number): Promise<void> => {
-    const branch = `z9hG4bK${token()}`;
+
+  async open(): Promise<void> {
+    const { onRequest, make } = this.#parts;
+    this.#server = await make.server({ host: HOST, port: 0, onRequest });
+    this.#link = make.link({
+      replicas: make.replicas([{ host: HOST, port: this.#server.port }]),
+      timeoutMs: TIMEOUT_MS,
+      maxPending: MAX_PENDING,
+      reading: 'top',
+    });
+    await this.#link.start();
+  }
+
+  /** Two devices of one user: both register, refresh, and one goes. */
+  async play(lane: number): Promise<number> {
+    const { token } = this.#parts;
+    const devices = [newDevice(lane, 1, token()), newDevice(lane, 2, token())];
+    for (let n = 0; n <= REFRESHES; n += 1)
+      for (const device of devices) await this.#register(device, EXPIRES_S);
+    for (const device of devices) await this.#register(device, 0);
+    return devices.length * (REFRESHES + 2);
+  }
+
+  async close(): Promise<void> {
+    this.#link?.close();
+    await this.#server?.close();
+    await this.#parts.close();
+  }
+
+  #register(device: Device, expires: number): Promise<void> {
+    const branch = `z9hG4bK${this.#parts.token()}`;
     device.cseq += 1;
     return new Promise((resolve, reject) => {
-      link.request(device.aor, branch, writeRegister(device, branch, expires), (outcome) => {
+      this.#link?.request(device.aor, branch, writeRegister(device, branch, expires), (outcome) => {
         if (outcome.kind === 'response' && outcome.status === 200) resolve();
         else reject(new Error(outcome.kind === 'response' ? String(outcome.status) : outcome.kind));
       });
     });
-  };
-  return {
-    /** Two devices of one user: both register, refresh, and one goes. */
-    play: async (lane) => {
-      const devices = [newDevice(lane, 1, token()), newDevice(lane, 2, token())];
-      for (let n = 0; n <= REFRESHES; n += 1) for (const device of devices) await send(device, EXPIRES_S);
-      for (const device of devices) await send(device, 0);
-      return devices.length * (REFRESHES + 2);
-    },
-    close: async () => {
-      link.close();
-      await server.close();
-      await close();
-    },
-  };
+  }
 }
 
 interface Device {

@@ -1,3 +1,4 @@
+import type { ClosedStage } from '@rollcall/config';
 import { ha1Set } from '@rollcall/digest';
 import type { Ha1Set } from '@rollcall/digest';
 import { MemoryMessages, parseAor } from '@rollcall/location';
@@ -30,28 +31,12 @@ export interface StageParts {
   readonly close: () => Promise<void>;
 }
 
-export interface EdgeStage {
-  play(): Promise<number>;
-  close(): Promise<void>;
-}
-
 /** RFC 2606 §2: nobody is there, whatever leaks. */
 const DOMAIN = 'rehearsal.invalid';
 const HOST = '127.0.0.1';
 
 /** A second edge beside the one that serves: the same code, sockets on 127.0.0.1 of its own, stand-ins for all that is behind. */
-export async function openStage(parts: StageParts): Promise<EdgeStage> {
-  const stage = new Stage(parts);
-  try {
-    await stage.open();
-  } catch (error) {
-    await stage.close();
-    throw error;
-  }
-  return stage;
-}
-
-class Stage implements EdgeStage {
+export class EdgeStage implements ClosedStage {
   readonly #parts: StageParts;
   readonly #servers: InnerServer[] = [];
   readonly #links: InnerLink[] = [];

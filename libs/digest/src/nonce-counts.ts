@@ -16,6 +16,7 @@ export class NonceCounts {
   /** A ring of entries in the order in which they were made. */
   readonly #stamps: Float64Array;
   readonly #counts: Float64Array;
+  readonly #salts: Int32Array;
   /** Place in the ring plus 1, by hash of the stamp; 0 is free. */
   readonly #index: Int32Array;
   readonly #mask: number;
@@ -26,6 +27,7 @@ export class NonceCounts {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`a limit of ${String(limit)} nonces`);
     this.#stamps = new Float64Array(limit);
     this.#counts = new Float64Array(limit);
+    this.#salts = new Int32Array(limit);
     const slots = 2 ** Math.ceil(Math.log2(limit * SPREAD));
     this.#index = new Int32Array(slots);
     this.#mask = slots - 1;
@@ -41,8 +43,17 @@ export class NonceCounts {
     return place === 0 ? undefined : this.#counts[place - 1];
   }
 
-  /** Sets the count of a nonce. Returns the stamp of the entry that went for it, undefined when none did. */
-  set(stamp: number, count: number): number | undefined {
+  /** True when the nonce of this stamp is kept, and its 32 bits of salt are these. */
+  knows(stamp: number, salt: number): boolean {
+    const place = this.#index[this.#slotOf(stamp)] ?? 0;
+    return place !== 0 && this.#salts[place - 1] === salt;
+  }
+
+  /**
+   * Sets the count of a nonce, and its salt if it is new. Returns the stamp of the entry that went for it, undefined when none
+   * did.
+   */
+  set(stamp: number, count: number, salt: number): number | undefined {
     const known = this.#index[this.#slotOf(stamp)] ?? 0;
     if (known !== 0) {
       this.#counts[known - 1] = count;
@@ -57,6 +68,7 @@ export class NonceCounts {
     } else this.#size += 1;
     this.#stamps[place] = stamp;
     this.#counts[place] = count;
+    this.#salts[place] = salt;
     this.#index[this.#slotOf(stamp)] = place + 1;
     return gone;
   }

@@ -15,6 +15,7 @@ it('R05 keeps the counts of the latest nonces, as a map in the order of arrival 
       (limit, uses) => {
         const counts = new NonceCounts(limit);
         const model = new Map<number, number>();
+        const saltOf = (at: number): number => (at % 2 ** 31) ^ -1;
         for (const { stamp: at, count } of uses) {
           let gone: number | undefined;
           if (!model.has(at) && model.size === limit) {
@@ -22,9 +23,13 @@ it('R05 keeps the counts of the latest nonces, as a map in the order of arrival 
             model.delete(gone ?? 0);
           }
           model.set(at, count);
-          expect(counts.set(at, count)).toBe(gone);
+          expect(counts.set(at, count, saltOf(at))).toBe(gone);
           expect(counts.size).toBe(model.size);
-          for (const known of uses) expect(counts.get(known.stamp)).toBe(model.get(known.stamp));
+          for (const { stamp: known } of uses) {
+            expect(counts.get(known)).toBe(model.get(known));
+            expect(counts.knows(known, saltOf(known))).toBe(model.has(known));
+            expect(counts.knows(known, saltOf(known) ^ 1)).toBe(false);
+          }
         }
       },
     ),

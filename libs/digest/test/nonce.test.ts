@@ -50,6 +50,12 @@ describe('nonces', () => {
     expect(edge.check(nonce, NOW + 1_000 * HOUR)).toBe('stale');
   });
 
+  it('R04 are so however many are issued after them', () => {
+    const edge = authority();
+    const nonces = Array.from({ length: 20_000 }, (_, n) => edge.issue(NOW + Math.floor(n / 10)));
+    for (const nonce of nonces) expect(edge.check(nonce, NOW)).toBe('fresh');
+  });
+
   it('R05 of another edge, or of an earlier start of this one, are stale', () => {
     const nonce = authority().issue(NOW);
     expect(authority({ edge: 'edge-2/1' }).check(nonce, NOW)).toBe('stale');
@@ -70,6 +76,23 @@ describe('nonces', () => {
         expect(edge.check(forged, NOW)).toBe('forged');
       }),
     );
+  });
+});
+
+describe('a nonce that was used', () => {
+  const isOther = (nonce: string, at: number, octet: string): string => {
+    const other = nonce.slice(0, at) + octet + nonce.slice(at + 1);
+    return other === nonce ? isOther(nonce, at, '0') : other;
+  };
+
+  it('R03 R04 R05 is what it was: another salt or start is forged, and it is stale in its time', () => {
+    const edge = authority();
+    const nonce = edge.issue(NOW);
+    edge.accept(nonce, 1);
+    expect(edge.check(nonce, NOW)).toBe('fresh');
+    expect(edge.check(nonce, NOW + HOUR)).toBe('stale');
+    for (let at = 0; at < 27; at += 1) expect(edge.check(isOther(nonce, at, '1'), NOW)).toBe('forged');
+    expect(authority({ edge: 'edge-2/1' }).check(nonce, NOW)).toBe('stale');
   });
 });
 

@@ -25,6 +25,19 @@ export function base36(value: number): string {
   return value.toString(RADIX);
 }
 
+/** A non-negative integer below 36^`width` with its leading zeros. */
+export function base36Padded(value: number, width: number): string {
+  let text = '';
+  let rest = value;
+  let left = width;
+  for (; left > 4; left -= 4) {
+    const high = Math.floor(rest / R4);
+    text = base36x4(rest - high * R4) + text;
+    rest = high;
+  }
+  return base36x4(rest).slice(4 - left) + text;
+}
+
 /** Four digits: a non-negative integer below 36^4. */
 export function base36x4(value: number): string {
   const high = (value / R2) | 0;

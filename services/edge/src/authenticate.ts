@@ -165,7 +165,7 @@ export class Authenticator {
       return;
     }
     this.#count('accepted');
-    this.guard.proved(address, answer.realm, answer.username);
+    this.guard.proved(address, answer.realm, answer.username, account.proof);
     this.senders.check(transaction.request, user, (refusal) => {
       if (refusal === undefined) claim.next(transaction, account);
       else this.replies.refuse(transaction, refusal, refusal === 'foreignFrom' ? warning(user) : '');

@@ -44,8 +44,16 @@ const PROVED = 100_000;
 const PROVED_SHARE = 10;
 /** As long as a phone may keep a nonce: whoever has proved a name from an address is known there for a day. */
 const PROVED_MS = 86_400_000;
+/** So often what is known is made young again. */
+const PROOF_MS = 600_000;
 /** An address is told of in the log, a flood of them is not. */
 const LOGS_PER_WINDOW = 20;
+
+/** From where a user has proved themselves last, and until when, ms, nothing more is to be kept of that. */
+export interface Proof {
+  address: string;
+  until: number;
+}
 
 interface AddressRecord {
   windowEnds: number;
@@ -141,13 +149,15 @@ export class GuessGuard {
       this.#ban(address, record, 'guessing');
   }
 
-  proved(address: string, realm: string, name: string): void {
+  /** `proof` is kept by the caller with the name, and only written here: this is on the path of every REGISTER. */
+  proved(address: string, realm: string, name: string, proof: Proof): void {
     const record = this.#addresses.peek(address);
-    // On the path of every REGISTER: what is known is left as it is.
     if (record !== undefined) record.proved += 1;
-    const key = provedKey(address, realm, name);
     const now = this.clock.now();
-    if ((this.#proved.peek(key) ?? 0) < now + PROVED_MS / 2) this.#proved.set(key, now + PROVED_MS);
+    if (proof.address === address && proof.until > now) return;
+    proof.address = address;
+    proof.until = now + PROOF_MS;
+    this.#proved.set(provedKey(address, realm, name), now + PROVED_MS);
   }
 
   #record(address: string): AddressRecord | undefined {

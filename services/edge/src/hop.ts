@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { base36 } from '@rollcall/kernel';
 import { MAGIC_COOKIE, viaFrom } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
 import type { Flow } from '@rollcall/sip-transaction';
@@ -22,7 +23,7 @@ export function newBranch(): string {
   }
   at += BRANCH_RANDOM;
   serial = (serial + 1) % Number.MAX_SAFE_INTEGER;
-  return MAGIC_COOKIE + pool.slice(at - BRANCH_RANDOM, at) + serial.toString(36);
+  return MAGIC_COOKIE + pool.slice(at - BRANCH_RANDOM, at) + base36(serial);
 }
 
 /** Our Via on a flow to the outside; `rport` because the answer must come back through whatever maps our address (RFC 3581 §3). */

@@ -1,5 +1,6 @@
 import { challenge } from '@rollcall/digest';
 import type { Algorithm } from '@rollcall/digest';
+import { base36Padded } from '@rollcall/kernel';
 import { respond } from '@rollcall/sip';
 import type { SipRequest } from '@rollcall/sip';
 import type { ServerTransaction } from '@rollcall/sip-transaction';
@@ -130,4 +131,4 @@ function statelessTag(request: SipRequest): string {
 }
 
 /** 32 bits in 7 digits base 36: all tags are of one length, so that no reply tells by its size what it refuses. */
-const fixedWidth = (bits: number): string => (bits >>> 0).toString(36).padStart(7, '0');
+const fixedWidth = (bits: number): string => base36Padded(bits >>> 0, 7);

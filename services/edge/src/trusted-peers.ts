@@ -1,12 +1,17 @@
 import { BlockList, isIP } from 'node:net';
+import { BoundedMap } from '@rollcall/kernel';
 import type { Flow } from '@rollcall/sip-transaction';
 
 /** One address or one network, as the configuration writes it: `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`. */
 export type Network = string;
 
+/** Addresses whose answer is kept: the list makes objects for each question, and the same peers come again and again. */
+const KEPT = 4_096;
+
 /** A set of addresses and networks. */
 export class Networks {
   readonly #list = new BlockList();
+  readonly #known = new BoundedMap<string, boolean>(KEPT);
   readonly #empty: boolean;
 
   constructor(networks: readonly Network[]) {
@@ -20,7 +25,12 @@ export class Networks {
   }
 
   has(address: string): boolean {
-    return !this.#empty && this.#list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    if (this.#empty) return false;
+    const known = this.#known.peek(address);
+    if (known !== undefined) return known;
+    const has = this.#list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    this.#known.set(address, has);
+    return has;
   }
 }
 

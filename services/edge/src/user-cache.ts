@@ -1,6 +1,7 @@
 import { BoundedMap } from '@rollcall/kernel';
 import type { Clock } from '@rollcall/kernel';
 import type { Aor, User } from '@rollcall/location';
+import type { Proof } from './guess-guard.ts';
 import { ownCopy } from './own-copy.ts';
 
 /** The part of `UserReader` that the edge reads. Both throw when the store is away. */
@@ -18,6 +19,8 @@ export interface Account {
   /** Header line that tells the registrar of the user's own policy; empty for nearly all. */
   readonly policy: string;
   readonly until: number;
+  /** What the guard knows of this user, so that it need not look for it with each request. */
+  readonly proof: Proof;
 }
 
 export type Lookup = Account | 'unavailable' | 'overload';
@@ -129,6 +132,7 @@ export class UserCache {
       user,
       identity: user === undefined ? '' : `P-Asserted-Identity: <${user.aor}>\r\n`,
       policy: user?.policy === undefined ? '' : `X-Rollcall-Policy: ${JSON.stringify(user.policy)}\r\n`,
+      proof: { address: '', until: 0 },
       until: this.clock.now() + (user === undefined ? this.options.unknownTtlMs : this.options.ttlMs),
     };
     // A change that came while the store was asked may be newer than its answer.

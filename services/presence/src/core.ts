@@ -112,6 +112,9 @@ export function createCore(ports: CorePorts, options: CoreOptions): PresenceCore
     late: options.settleLate ?? false,
     atOnce: (event) => packages.find(event)?.tellsChanges === true,
   });
+  records.onOvertaken = (id) => {
+    notifier.overtaken(id);
+  };
   const teller = new Teller({
     store,
     records,

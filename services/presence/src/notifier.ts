@@ -18,6 +18,7 @@ import type {
   StateView,
   StoredSubscription,
   Subscription,
+  SubscriptionId,
 } from '@rollcall/events';
 import { epochMs } from '@rollcall/kernel';
 import type { Clock } from '@rollcall/kernel';
@@ -129,6 +130,18 @@ export class Notifier {
       calls.push(this.#settleTogether(plain.slice(at, at + SETTLED_TOGETHER)));
     }
     await Promise.all(calls);
+  }
+
+  /**
+   * Another step of a subscription has been written meanwhile. If that is only word of a change, left for a NOTIFY that was thought
+   * to be on its way, what is owed is told now.
+   */
+  overtaken(id: SubscriptionId): void {
+    const arrived = this.#arrived.get(id);
+    if (arrived === undefined) return;
+    this.#arrived.delete(id);
+    const now = this.deps.records.remembered(id)?.subscription;
+    if (now?.localCseq === arrived.sent.localCseq && isInFlight(now)) void this.#settleAnew(arrived);
   }
 
   async #settleTogether(arrived: readonly Arrived[]): Promise<void> {

@@ -56,6 +56,8 @@ export class Records {
   /** Records that are ahead of the store, by the version that they have there: written with the next step, or soon. */
   readonly #ahead = new Map<SubscriptionId, StoredSubscription>();
   #learnt = 0;
+  /** Told of a record that was ahead of the store and has been written there with another step, or overtaken. */
+  onOvertaken: (id: SubscriptionId) => void = () => undefined;
 
   constructor(
     private readonly store: EventStore,
@@ -151,14 +153,22 @@ export class Records {
   /** A record was claimed together with something else: what the store has now. */
   claimed(before: StoredSubscription, stored: StoredSubscription): StoredSubscription {
     const { id } = stored.subscription;
-    this.#ahead.delete(id);
+    const wasAhead = this.#ahead.delete(id);
     this.#index(before.subscription, stored.subscription);
-    return this.#note(id, stored) ?? stored;
+    this.#note(id, stored);
+    if (wasAhead) this.onOvertaken(id);
+    return stored;
   }
 
   #settled({ id, known, next }: Change, outcome: SubscriptionOutcome): Written {
     // Written with this step, or overtaken by what another replica wrote.
-    this.#ahead.delete(id);
+    const wasAhead = this.#ahead.delete(id);
+    const written = this.#outcome({ id, known, next }, outcome);
+    if (wasAhead) this.onOvertaken(id);
+    return written;
+  }
+
+  #outcome({ id, known, next }: Change, outcome: SubscriptionOutcome): Written {
     if (outcome.kind === 'conflict') {
       this.counters.conflicts += 1;
       return { kind: 'conflict', stored: this.#note(id, outcome.current) };

@@ -30,6 +30,27 @@ describe('NOTIFYs that are settled late', () => {
     rising(world);
   });
 
+  test('S15 a NOTIFY arrives while a publication leaves word for it: what it is owed is told at once', async () => {
+    const world = new World(1, true);
+    world.autoAnswer = undefined;
+    await world.subscribe();
+    const commit = world.events.commitPublications.bind(world.events);
+    vi.spyOn(world.events, 'commitPublications').mockImplementation(async (publication) => {
+      const outcome = await commit(publication);
+      world.last.status(200);
+      await world.settle();
+      return outcome;
+    });
+    await world.publish(pidf('open'));
+    expect(world.notifies).toHaveLength(2);
+    expect(shown(world.last).body).toContain('<basic>open</basic>');
+    world.last.status(200);
+    await world.settle();
+    await settleAll(world);
+    expect(await deliveryOf(world)).toBe('settled');
+    rising(world);
+  });
+
   test('S03 another replica leaves word meanwhile: the state of then is told once the first has settled', async () => {
     const world = new World(2, true);
     await world.subscribe({}, 0);

@@ -29,7 +29,8 @@ export class IssuedNonces {
     if (nonce.length !== this.length) return false;
     const start = this.#startOf(stamp);
     let difference = 0;
-    for (let i = 0; i < this.length; i += 1) difference |= (this.#octets[start + i] ?? 0) ^ nonce.charCodeAt(i);
+    for (let i = 0; i < this.length; i += 1)
+      difference |= (this.#octets[start + i] ?? 0) ^ nonce.charCodeAt(i);
     return difference === 0;
   }
 

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, test } from 'vitest';
 import { eventually, freePortBase, readMetrics, ROOT } from '@rollcall/testkit';
 
 const SERVICES = ['edge', 'registrar', 'presence'] as const;
@@ -14,6 +15,7 @@ class Lonely {
 
   private constructor(
     readonly child: ChildProcess,
+    readonly base: number,
     readonly http: number,
   ) {
     child.stdout?.on('data', (data: Buffer) => (this.out += data.toString()));
@@ -45,7 +47,7 @@ class Lonely {
       },
     });
     children.push(child);
-    return new Lonely(child, base + 2);
+    return new Lonely(child, base, base + 2);
   }
 
   /** Messages of the log in their order. */
@@ -126,6 +128,26 @@ describe.each(SERVICES)('O03 the rehearsal of %s', (service) => {
     expect(lonely.said.slice(-2)).toEqual(['stopping', 'stopped']);
     expect(lonely.said).not.toContain('ready');
   });
+});
+
+test('O03 an edge that starts along with the others lets phones in when it can serve them', async () => {
+  const edge = await Lonely.start('edge', 5_000);
+  await eventually('it has rehearsed', () => edge.said.includes('rehearsed'), 20_000);
+  const answers = 'SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n';
+  const open = async (port: number): Promise<Server> => {
+    const server = createServer((socket) => socket.on('error', () => undefined).write(answers));
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return server;
+  };
+  const registrar = await open(edge.base + 8);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(edge.said).not.toContain('ready');
+  const presence = await open(edge.base + 9);
+  const opened = performance.now();
+  await edge.ready();
+  expect(performance.now() - opened).toBeLessThan(8_000);
+  registrar.close();
+  presence.close();
 });
 
 /** What only messages move. */

@@ -36,6 +36,7 @@ import type { Engine } from './engine.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { publishCallMetrics, publishMetrics } from './metrics.ts';
+import { othersReady } from './others-ready.ts';
 import type { PushSender } from './proxy/push-waker.ts';
 import { WebhookPush } from './push-sender.ts';
 import { EdgeStage } from './rehearsal/stage.ts';
@@ -202,6 +203,7 @@ class RunningEdge {
     this.#ops = await this.#openOps(store, core, identity);
     await this.#rehearsal.end();
     await Promise.all([this.#registrar.start(), this.#presence.start()]);
+    await othersReady([this.#registrar, this.#presence], 2 * this.#config.rehearsalMs, () => this.#draining);
     await this.#front.start(traced(core.onRequest, this.#tracing, WORDS));
     this.#own(this.#front.listeners);
     const http = printEndpoint({ host: reachable(this.#config.httpHost), port: this.#ops.port });

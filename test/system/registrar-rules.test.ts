@@ -107,6 +107,33 @@ describe.each(TRANSPORTS)('A05 policies over %s', (transport) => {
     });
   });
 
+  it('A05 C11 who may name whom in From is set over REST: 403 with a reason, the own name and an alias pass', async () => {
+    const [domain, alice, bob] = [`from-${transport}.test`, freshAccount(), freshAccount()];
+    await createUsers(system.redisUrl, domain, [alice, bob]);
+    const phone = await system.phone(alice, { transport, domain });
+    const called = await system.phone(bob, { transport, domain });
+    await ok(called.register());
+    const message = (user: string) =>
+      phone.request('MESSAGE', {
+        uri: called.aor,
+        to: `<${called.aor}>`,
+        from: `<sip:${user}@${domain}>;tag=x`,
+      });
+    await agreed(async () => {
+      await ok(message('somebody'));
+    });
+    await put(`/v1/domains/${domain}`, { from: 'own' });
+    await agreed(async () => {
+      const answer = await refused(message('somebody'), 403);
+      expect(answer.header('warning')).toContain(phone.aor);
+    });
+    await ok(message(alice.user));
+    await put(`/v1/domains/${domain}/users/${alice.user}/aliases/boss%40${domain}`);
+    await agreed(async () => {
+      await ok(message('boss'));
+    });
+  });
+
   it('R14 an alias set over REST registers for its user, through every edge, until it is taken away', async () => {
     const account = freshAccount();
     const alias = `alias-${transport}-${token()}`.toLowerCase();
@@ -134,7 +161,7 @@ describe.each(TRANSPORTS)('A05 policies over %s', (transport) => {
     for (const regId of [1, 2]) {
       const answer = await ok(send(phone, flow(regId), 'Supported: path, outbound'));
       expect(answer.header('require')).toBe('outbound');
-      expect(answer.header('flow-timer')).toBe(transport === 'udp' ? '29' : '120');
+      expect(answer.header('flow-timer')).toBe(transport === 'udp' ? '29' : '95');
       expect(answer.headers('contact')).toHaveLength(regId);
     }
   });

@@ -78,8 +78,11 @@ export type PolicySettings = Partial<Policy>;
 
 /** RFC 3261 §10.2.1.1: a malformed interval counts as one hour. It is also the border below which 423 may be sent (§10.3 step 7). */
 export const ONE_HOUR = 3600;
-/** RFC 5626 §4.4.1: a stream's keep-alives come 95 to 120 s apart where nothing else is told. */
-const STREAM_FLOW_TIMER = 120;
+/**
+ * RFC 5626 §4.4.1: a stream's keep-alives come 95 to 120 s apart where nothing else is told. The lower of the two: with the edge's
+ * grace a flow that is gone without a word is found to be so within 120 s.
+ */
+const STREAM_FLOW_TIMER = 95;
 
 /** What holds where neither deployment, domain nor user says otherwise. */
 export const DEFAULT_POLICY: Policy = {

@@ -135,7 +135,7 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
       return;
     }
     const timer = this.context.wheel.start(ms, this.context.clock.now(), this, name);
-    this.#timers = this.#timers.concat(timer);
+    this.#timers = this.#timers.length === 0 ? [timer] : [...this.#timers, timer];
   }
 
   protected forgetTimer(name: string): void {

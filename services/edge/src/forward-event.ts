@@ -29,10 +29,9 @@ export class EventForwarder {
       const { request, flow } = transaction;
       const subscribes = request.method === 'SUBSCRIBE';
       const recordRoute = subscribes ? this.names.recordRoute(flow, request.requestUri) : '';
-      const hop = { key: request.requestUri, lines: recordRoute + identity };
       const callId = subscribes ? request.header('call-id') : undefined;
       const ended = callId === undefined ? undefined : this.order.begin(callId);
-      this.presence.forward(transaction, { ...hop, ended });
+      this.presence.forward(transaction, { key: request.requestUri, lines: recordRoute + identity, ended });
     };
   }
 

@@ -7,7 +7,8 @@ const MAX_WAITING = 16;
 
 interface Unanswered {
   subscribes: number;
-  readonly waiting: Set<() => void>;
+  /** Made for the first. */
+  waiting: Set<() => void> | undefined;
 }
 
 /**
@@ -27,30 +28,32 @@ export class SubscribeOrder {
 
   /** A SUBSCRIBE goes to presence. Returns what is to be called, once, when it has been answered, whatever the answer. */
   begin(callId: string): () => void {
-    const entry = this.#unanswered.get(callId) ?? { subscribes: 0, waiting: new Set() };
-    this.#unanswered.set(callId, entry);
+    const known = this.#unanswered.get(callId);
+    const entry: Unanswered = known ?? { subscribes: 0, waiting: undefined };
+    if (known === undefined) this.#unanswered.set(callId, entry);
     entry.subscribes += 1;
     return () => {
       entry.subscribes -= 1;
       if (entry.subscribes > 0) return;
       this.#unanswered.delete(callId);
-      for (const act of entry.waiting) act();
+      if (entry.waiting !== undefined) for (const act of entry.waiting) act();
     };
   }
 
   /** Acts when no SUBSCRIBE of this Call-ID awaits its answer: mostly at once. */
   after(callId: string, act: () => void): void {
     const entry = this.#unanswered.get(callId);
-    if (entry === undefined || entry.waiting.size >= MAX_WAITING) {
+    if (entry === undefined || (entry.waiting?.size ?? 0) >= MAX_WAITING) {
       act();
       return;
     }
+    const waiting = (entry.waiting ??= new Set());
     const once = (): void => {
-      if (!entry.waiting.delete(once)) return;
+      if (!waiting.delete(once)) return;
       this.timers.stop(timer);
       act();
     };
     const timer = this.timers.start(LONGEST_HOLD_MS, once);
-    entry.waiting.add(once);
+    waiting.add(once);
   }
 }

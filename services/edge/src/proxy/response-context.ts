@@ -391,7 +391,8 @@ export class ResponseContext {
     if (this.#over || !this.#answered || this.#running() > 0) return;
     this.#over = true;
     // What is left waits for further 2xx as long as timer M runs, and needs none of these.
-    for (const list of [this.#branches, this.#candidates, this.#groups, this.#queue]) list.length = 0;
+    for (const list of [this.#branches, this.#candidates, this.#groups, this.#queue])
+      if (list.length > 0) list.length = 0;
     const { flow } = this.upstream.origin;
     if (flow !== undefined) this.deps.busy.leave(flow);
   }

@@ -161,6 +161,14 @@ describe('A11 the web UI in Chromium', () => {
       );
       expect(content, `${String(count)} lifelines`).toBeLessThanOrEqual(room);
       expect(Math.min(...tops), `names of ${String(count)}`).toBeGreaterThanOrEqual(0);
+      // Where there is room they stand further apart, so that an address is not broken.
+      await page.setViewportSize({ width: 1920, height: 800 });
+      await eventually(`${String(count)} lifelines in a wide window`, async () =>
+        page.evaluate<boolean>(
+          '[...document.querySelectorAll(".head")].every((head) => head.offsetWidth > 120) && document.querySelector(".story").scrollWidth <= document.querySelector(".story").clientWidth',
+        ),
+      );
+      await page.setViewportSize({ width: 1280, height: 800 });
       await page.unroute('**/trace?limit=*');
       await open('aors');
     }

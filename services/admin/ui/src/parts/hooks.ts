@@ -1,4 +1,5 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { RefObject } from 'preact';
 import { get } from '../api.ts';
 import { follow } from '../sse.ts';
 import type { StreamState } from '../sse.ts';
@@ -93,6 +94,24 @@ export function usePaced<T>(value: T, ms: number): T {
     };
   }, [value, ms]);
   return paced;
+}
+
+/** The width inside an element in pixels, also after the window has changed; 0 before it is drawn. */
+export function useWidth(element: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const { current } = element;
+    if (current === null) return undefined;
+    const observer = new ResizeObserver(() => {
+      setWidth(current.clientWidth);
+    });
+    setWidth(current.clientWidth);
+    observer.observe(current);
+    return () => {
+      observer.disconnect();
+    };
+  }, [element]);
+  return width;
 }
 
 /** The title of the page in the tab. */

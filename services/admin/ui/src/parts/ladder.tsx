@@ -3,26 +3,45 @@ import { clockUs, took } from '../format.ts';
 import type { Ladder, Lifeline, Step } from '../model.ts';
 import { Pill } from './basics.tsx';
 import type { Tone } from './basics.tsx';
+import { useWidth } from './hooks.ts';
 
 /** Heights and widths of the drawing, in pixels; the rows of the list beside it have the same height. */
 const ROW = 46;
 const MARGIN = 52;
-/** Fewer lifelines may stand further apart; up to six fit, with their notes, into a window of 1280 pixels. */
-const COLUMNS: readonly number[] = [132, 132, 132, 132, 118, 92, 76];
+/** How near lifelines stand at most, by their number; up to six fit, with their notes, into a window of 1280 pixels. */
+const NEAREST: readonly number[] = [132, 132, 132, 132, 118, 92, 76];
 const CROWDED_COLUMN = 72;
+/** How far apart they stand where there is room. */
+const FARTHEST = 132;
 const CROWDED = 5;
 const CROWDED_MARGIN = 40;
 const CHARACTER = 6.4;
-const columnOf = (lifelines: number): number => COLUMNS[lifelines] ?? CROWDED_COLUMN;
-const marginOf = (lifelines: number): number => (lifelines < CROWDED ? MARGIN : CROWDED_MARGIN);
-const widthOf = (lifelines: number): number =>
-  2 * marginOf(lifelines) + (lifelines - 1) * columnOf(lifelines);
 /** Two lines of a name and two of where it is. */
 const HEAD_TOP = 66;
 /** Of the times and, at least, of the notes beside the drawing. */
 const TIMES = 88;
 const NOTES = 190;
-const storyWidth = (lifelines: number): string => `${String(TIMES + widthOf(lifelines) + NOTES)}px`;
+/** What the notes keep before lifelines move apart. */
+const EASY_NOTES = 232;
+
+/** Where the lifelines stand. */
+interface Layout {
+  readonly margin: number;
+  readonly column: number;
+  /** Of the whole drawing. */
+  readonly width: number;
+}
+
+/** @param room pixels for the whole ladder; 0 as long as that is not known. */
+function layout(lifelines: number, room: number): Layout {
+  const margin = lifelines < CROWDED ? MARGIN : CROWDED_MARGIN;
+  const gaps = Math.max(1, lifelines - 1);
+  const nearest = NEAREST[lifelines] ?? CROWDED_COLUMN;
+  const easy = Math.floor((room - TIMES - EASY_NOTES - 2 * margin) / gaps);
+  const column = Math.max(nearest, Math.min(FARTHEST, easy));
+  return { margin, column, width: 2 * margin + (lifelines - 1) * column };
+}
+
 /** A pause between two steps that is worth a word, µs. */
 const PAUSE_US = 400_000;
 
@@ -57,19 +76,18 @@ const cut = (text: string, length: number): string =>
 /** The lifelines with an arrow for each step. The list beside it says the same in words, so it is hidden from screen readers. */
 function Drawing({
   ladder,
+  layout: { margin, column, width },
   steps,
   selected,
   onSelect,
 }: {
   ladder: Ladder;
+  layout: Layout;
   steps: readonly Step[];
   selected: number;
   onSelect: (index: number) => void;
 }) {
-  const column = columnOf(ladder.lifelines.length);
-  const margin = marginOf(ladder.lifelines.length);
   const lines = new Map(ladder.lifelines.map(({ id }, index) => [id, margin + index * column]));
-  const width = widthOf(ladder.lifelines.length);
   const height = steps.length * ROW;
   return (
     <svg
@@ -93,12 +111,16 @@ function Drawing({
   );
 }
 
-function Heads({ lifelines }: { lifelines: readonly Lifeline[] }) {
-  const column = columnOf(lifelines.length);
-  const margin = marginOf(lifelines.length);
+function Heads({
+  lifelines,
+  layout: { margin, column, width },
+}: {
+  lifelines: readonly Lifeline[];
+  layout: Layout;
+}) {
   const crowded = lifelines.length < CROWDED ? '' : ' crowded';
   return (
-    <div class={`heads${crowded}`} style={{ width: `${String(widthOf(lifelines.length))}px` }}>
+    <div class={`heads${crowded}`} style={{ width: `${String(width)}px` }}>
       {lifelines.map(({ id, kind, name, detail }, index) => (
         <div
           key={id}
@@ -215,7 +237,6 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
   const list = useRef<HTMLOListElement>(null);
   const selected = Math.min(chosen, steps.length - 1);
   const step = steps[selected];
-  const least = storyWidth(ladder.lifelines.length);
   const first = steps[0]?.at ?? 0;
   const pauses = useMemo(
     () => steps.map((one, index) => (index === 0 ? 0 : one.at - (steps[index - 1]?.at ?? one.at))),
@@ -223,6 +244,8 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
   );
   // Until somebody chooses, the newest exchange is shown.
   const story = useRef<HTMLDivElement>(null);
+  const place = layout(ladder.lifelines.length, useWidth(story));
+  const least = `${String(TIMES + place.width + NOTES)}px`;
   useEffect(() => {
     if (!following) return;
     const newest = steps.at(-1)?.callId;
@@ -248,7 +271,7 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
       <div class="story" tabIndex={0} role="region" aria-label="Ladder" ref={story}>
         <div class="top" style={{ height: `${String(HEAD_TOP)}px`, minWidth: least }}>
           <div class="corner">Time</div>
-          <Heads lifelines={ladder.lifelines} />
+          <Heads lifelines={ladder.lifelines} layout={place} />
           <div class="corner words">What happens</div>
         </div>
         <div class="rows" style={{ minWidth: least }}>
@@ -262,7 +285,7 @@ export function LadderView({ ladder }: { ladder: Ladder }) {
               </div>
             ))}
           </div>
-          <Drawing ladder={ladder} steps={steps} selected={selected} onSelect={choose} />
+          <Drawing ladder={ladder} layout={place} steps={steps} selected={selected} onSelect={choose} />
           <ol class="notes" ref={list} onKeyDown={move}>
             {steps.map((one, index) => (
               <li key={index}>

@@ -135,6 +135,7 @@ export abstract class ClientTransaction implements ClientTransactionPort, WheelU
       return;
     }
     const timer = this.context.wheel.start(ms, this.context.clock.now(), this, name);
+    // Not pushed: that would reserve room for 17, in each transaction that waits out its 32 s.
     this.#timers = this.#timers.length === 0 ? [timer] : [...this.#timers, timer];
   }
 

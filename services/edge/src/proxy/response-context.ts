@@ -390,7 +390,8 @@ export class ResponseContext {
   #tellOver(): void {
     if (this.#over || !this.#answered || this.#running() > 0) return;
     this.#over = true;
-    // What is left waits for further 2xx as long as timer M runs, and needs none of these.
+    // What is left waits for further 2xx as long as timer M runs, and needs none of these. To set the length of a list that is empty
+    // already is a call into the engine all the same.
     for (const list of [this.#branches, this.#candidates, this.#groups, this.#queue])
       if (list.length > 0) list.length = 0;
     const { flow } = this.upstream.origin;

@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { clock, rate } from '../format.ts';
 import { theme } from '../session.ts';
+import { watchWidth } from './hooks.ts';
 
 export interface Curve {
   readonly name: string;
@@ -70,12 +71,11 @@ export function Chart({
       element,
     );
     plot.current = drawn;
-    const watch = new ResizeObserver(() => {
-      drawn.setSize({ width: element.clientWidth, height: HEIGHT });
+    const unwatch = watchWidth(element, (width) => {
+      drawn.setSize({ width, height: HEIGHT });
     });
-    watch.observe(element);
     return () => {
-      watch.disconnect();
+      unwatch();
       drawn.destroy();
       plot.current = undefined;
     };

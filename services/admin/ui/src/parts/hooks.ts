@@ -96,20 +96,25 @@ export function usePaced<T>(value: T, ms: number): T {
   return paced;
 }
 
-/** The width inside an element in pixels, also after the window has changed; 0 before it is drawn. */
+/** Calls with the width inside an element, pixels, when it changes, and once to begin with. Returns what ends that. */
+export function watchWidth(element: HTMLElement, take: (width: number) => void): () => void {
+  const observer = new ResizeObserver(() => {
+    take(element.clientWidth);
+  });
+  observer.observe(element);
+  return () => {
+    observer.disconnect();
+  };
+}
+
+/** The width inside an element, also after the window has changed; 0 before it is drawn. */
 export function useWidth(element: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useLayoutEffect(() => {
     const { current } = element;
     if (current === null) return undefined;
-    const observer = new ResizeObserver(() => {
-      setWidth(current.clientWidth);
-    });
     setWidth(current.clientWidth);
-    observer.observe(current);
-    return () => {
-      observer.disconnect();
-    };
+    return watchWidth(current, setWidth);
   }, [element]);
   return width;
 }
